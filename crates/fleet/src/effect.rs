@@ -1,0 +1,80 @@
+//! What the core asks of the shell.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{id::CaseId, journal::Record};
+
+/// One effect of [`step`](crate::step::step), performed by the engine after the input is journaled and flushed.
+///
+/// Performing a remedy, publishing a sample and asking an operator come with the features that need them; until then
+/// every decision ends in a [`Record`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Write this down for ever.
+    Record(Record),
+    /// Tell people.
+    Notify(Notice),
+    /// Read this again from the cloud.
+    Look(Look),
+    /// Call again with `Ticked` at this time or soon after. The earliest one wins.
+    WakeAt(Timestamp),
+}
+
+/// A wish to see something with fresh eyes. The answer comes back as `Swept` or `LookFailed` of the matching scope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Look {
+    /// DescribeContainerInstances with health, at most 100 ARNs of one cluster: `Scope::Hosts`.
+    Hosts {
+        /// Cluster ARN.
+        cluster: String,
+        /// At most 100 container instance ARNs.
+        arns: Vec<String>,
+    },
+    /// DescribeTasks, at most 100 ARNs of one cluster: `Scope::Tasks`.
+    Tasks {
+        /// Cluster ARN.
+        cluster: String,
+        /// At most 100 task ARNs.
+        arns: Vec<String>,
+    },
+    /// DescribeInstanceStatus (all states) for at most 100 EC2 ids of one place: `Scope::Machines`, not complete.
+    Machines {
+        /// `ACCOUNT/REGION`.
+        place: String,
+        /// At most 100 EC2 instance ids.
+        ids: Vec<String>,
+    },
+    /// DescribeInstanceInformation for at most 50 machine ids of one place: `Scope::Pings`, not complete.
+    Pings {
+        /// `ACCOUNT/REGION`.
+        place: String,
+        /// At most 50 ids, `i-…` or `mi-…`.
+        ids: Vec<String>,
+    },
+}
+
+/// A message to people. Where it goes is the shell's business.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The case it is about.
+    pub case: CaseId,
+    /// How loud.
+    pub severity: Severity,
+    /// One sentence.
+    pub text: String,
+}
+
+/// How loud a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Good to know; recoveries.
+    Info,
+    /// Somebody should look in working hours.
+    Warning,
+    /// Somebody should look now.
+    Critical,
+}

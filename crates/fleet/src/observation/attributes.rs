@@ -1,0 +1,64 @@
+//! The few container instance attributes that matter, out of two dozen or more.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Text;
+
+/// Attributes as they came: left unparsed in an event until somebody needs them, since they almost never change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Attributes<'a> {
+    /// The field was not there.
+    #[default]
+    Absent,
+    /// The JSON array as it stood in the event: `[{"name":…,"value":…},…]`.
+    Raw(&'a str),
+    /// Already read.
+    Known(Box<HostAttributes<'a>>),
+}
+
+/// What muster keeps of a container instance's attributes (spec C.5).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostAttributes<'a> {
+    /// `ecs.availability-zone`
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Text<'a>>,
+    /// `ecs.instance-type`
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<Text<'a>>,
+    /// `ecs.ami-id`
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub ami: Option<Text<'a>>,
+    /// `ecs.subnet-id`
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<Text<'a>>,
+    /// `ecs.os-type`: `linux` or `windows`
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub os_type: Option<Text<'a>>,
+    /// `ecs.capability.external` is present: an ECS Anywhere host.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
+    /// `ecs.awsvpc-trunk-id` has a value: the machine has a trunk ENI.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trunk: bool,
+}
+
+impl Serialize for Attributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent => serializer.serialize_none(),
+            Self::Raw(_) | Self::Known(_) => self.read().serialize(serializer),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(
+            match Option::<HostAttributes<'a>>::deserialize(deserializer)? {
+                Some(known) => Self::Known(Box::new(known)),
+                None => Self::Absent,
+            },
+        )
+    }
+}

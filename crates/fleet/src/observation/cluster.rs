@@ -1,0 +1,39 @@
+//! Clusters and the Auto Scaling groups that feed them (spec C.1, C.3).
+
+use serde::{Deserialize, Serialize};
+
+use super::Text;
+
+/// A cluster, from DescribeClusters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterFact<'a> {
+    /// Cluster ARN.
+    #[serde(borrow)]
+    pub arn: Text<'a>,
+    /// `ACTIVE`, `INACTIVE`, … as written.
+    #[serde(borrow)]
+    pub status: Text<'a>,
+    /// `registeredContainerInstancesCount`: what a complete sweep should find.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub registered_hosts: Option<u32>,
+    /// Names of the capacity providers.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub capacity_providers: Vec<Text<'a>>,
+}
+
+/// A capacity provider of Auto Scaling type: its group's machines are meant for the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CapacityProviderFact<'a> {
+    /// Cluster ARN.
+    #[serde(borrow)]
+    pub cluster: Text<'a>,
+    /// Name of the provider.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Auto Scaling group name, taken from the end of its ARN.
+    #[serde(borrow)]
+    pub group: Text<'a>,
+    /// Region and account of the group, `ACCOUNT/REGION`.
+    #[serde(borrow)]
+    pub place: Text<'a>,
+}
