@@ -69,12 +69,7 @@ pub struct Receipt {
 pub trait Journal: Send {
     /// Appends entries and messages set aside, all or none, flushed. Returns the number of the last entry. The journal
     /// adds a `SetAside` entry for each message.
-    fn append(
-        &mut self,
-        at: Timestamp,
-        bodies: &[Body<'_>],
-        set_aside: &[SetAside],
-    ) -> Result<i64, JournalError>;
+    fn append(&mut self, at: Timestamp, bodies: &[Body<'_>], set_aside: &[SetAside]) -> Result<i64, JournalError>;
 
     /// Keeps a snapshot of the fleet as of entry `seq`.
     fn keep_snapshot(&mut self, seq: i64, at: Timestamp, bytes: &[u8]) -> Result<(), JournalError>;
@@ -83,8 +78,7 @@ pub trait Journal: Send {
     fn newest_snapshot(&self) -> Result<Option<(i64, Vec<u8>)>, JournalError>;
 
     /// Reads the entries after `after` in order, until the end or until `each` returns false.
-    fn read(&self, after: i64, each: &mut dyn FnMut(Entry<'_>) -> bool)
-    -> Result<(), JournalError>;
+    fn read(&self, after: i64, each: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), JournalError>;
 }
 
 /// A message that could not be understood.
@@ -100,9 +94,7 @@ pub struct SetAside {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another muster holds it.
-    #[error(
-        "{path} is locked by another process: is another muster running on this data directory?"
-    )]
+    #[error("{path} is locked by another process: is another muster running on this data directory?")]
     Locked {
         /// The file.
         path: String,
@@ -114,9 +106,7 @@ pub enum JournalError {
         path: String,
     },
     /// Written by a newer muster.
-    #[error(
-        "{path} was written by a newer muster (format {found}, this one reads up to {known}); upgrade muster"
-    )]
+    #[error("{path} was written by a newer muster (format {found}, this one reads up to {known}); upgrade muster")]
     Newer {
         /// The file.
         path: String,

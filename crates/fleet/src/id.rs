@@ -63,16 +63,13 @@ impl<'a> Arn<'a> {
 
 /// Whether `id` is the id of an EC2 instance: `i-` and 8 or 17 hexadecimal digits.
 pub fn is_ec2_instance_id(id: &str) -> bool {
-    id.strip_prefix("i-").is_some_and(|hex| {
-        matches!(hex.len(), 8 | 17) && hex.bytes().all(|b| b.is_ascii_hexdigit())
-    })
+    id.strip_prefix("i-").is_some_and(|hex| matches!(hex.len(), 8 | 17) && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Whether `id` is an SSM hybrid id, the mark of an ECS Anywhere host: `mi-` and 17 word characters.
 pub fn is_external_id(id: &str) -> bool {
-    id.strip_prefix("mi-").is_some_and(|rest| {
-        rest.len() == 17 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    })
+    id.strip_prefix("mi-")
+        .is_some_and(|rest| rest.len() == 17 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
 
 #[cfg(test)]
@@ -81,22 +78,11 @@ mod tests {
 
     #[test]
     fn long_and_short_arns_give_the_same_id_and_only_the_long_one_names_its_cluster() {
-        let long =
-            Arn::parse("arn:aws-cn:ecs:cn-north-1:210987654321:container-instance/prod/0f3a")
-                .unwrap();
-        assert_eq!(
-            (long.partition, long.last(), long.cluster_name()),
-            ("aws-cn", "0f3a", Some("prod"))
-        );
-        let short =
-            Arn::parse("arn:aws:ecs:eu-west-1:210987654321:container-instance/0f3a").unwrap();
+        let long = Arn::parse("arn:aws-cn:ecs:cn-north-1:210987654321:container-instance/prod/0f3a").unwrap();
+        assert_eq!((long.partition, long.last(), long.cluster_name()), ("aws-cn", "0f3a", Some("prod")));
+        let short = Arn::parse("arn:aws:ecs:eu-west-1:210987654321:container-instance/0f3a").unwrap();
         assert_eq!((short.last(), short.cluster_name()), ("0f3a", None));
-        assert_eq!(
-            Arn::parse("arn:aws:ecs:r:1:cluster/prod")
-                .unwrap()
-                .cluster_name(),
-            Some("prod")
-        );
+        assert_eq!(Arn::parse("arn:aws:ecs:r:1:cluster/prod").unwrap().cluster_name(), Some("prod"));
         assert_eq!(Arn::parse("not an arn"), None);
     }
 

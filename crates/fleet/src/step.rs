@@ -22,10 +22,7 @@ impl Fleet {
     /// Calls the roll. With `cluster`, of that cluster ARN alone.
     pub fn roll_call(&self, now: Timestamp, cluster: Option<&str>) -> crate::view::RollCall {
         let _ = cluster;
-        crate::view::RollCall {
-            at: now,
-            clusters: Vec::new(),
-        }
+        crate::view::RollCall { at: now, clusters: Vec::new() }
     }
     /// Open cases in the order of their numbers, and the most recently closed ones (at most 1,000) with `closed`.
     pub fn cases(&self, now: Timestamp, closed: bool) -> Vec<crate::view::CaseView> {

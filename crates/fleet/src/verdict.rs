@@ -87,10 +87,7 @@ impl Verdict {
 
     /// The host answers the roll: it is where it should be, whatever else may be said of it.
     pub fn answers(self) -> bool {
-        matches!(
-            self,
-            Self::Present | Self::Flapping | Self::Draining | Self::Changing
-        )
+        matches!(self, Self::Present | Self::Flapping | Self::Draining | Self::Changing)
     }
 }
 

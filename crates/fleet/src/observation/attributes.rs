@@ -54,11 +54,9 @@ impl Serialize for Attributes<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(
-            match Option::<HostAttributes<'a>>::deserialize(deserializer)? {
-                Some(known) => Self::Known(Box::new(known)),
-                None => Self::Absent,
-            },
-        )
+        Ok(match Option::<HostAttributes<'a>>::deserialize(deserializer)? {
+            Some(known) => Self::Known(Box::new(known)),
+            None => Self::Absent,
+        })
     }
 }

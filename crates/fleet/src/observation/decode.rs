@@ -51,10 +51,7 @@ pub const MAX_EVENT_BYTES: usize = 1 << 20;
 /// Reads one EventBridge event.
 pub fn decode_event(body: &[u8]) -> Result<Observation<'_>, Undecodable> {
     let _ = body;
-    Err(Undecodable::Field {
-        path: "source",
-        what: "missing".into(),
-    })
+    Err(Undecodable::Field { path: "source", what: "missing".into() })
 }
 
 impl<'a> Attributes<'a> {

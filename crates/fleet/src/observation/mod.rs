@@ -21,8 +21,7 @@ pub use cluster::{CapacityProviderFact, ClusterFact};
 pub use health::{CheckStatus, HealthCheck, HealthFact};
 pub use instance::{InstanceFact, InstanceStatus};
 pub use machine::{
-    AutoScalingFact, Ec2State, Ec2StatusFact, LaunchFailure, LifecycleFact, LifecycleStage,
-    ReachabilityStatus, SsmFact,
+    AutoScalingFact, Ec2State, Ec2StatusFact, LaunchFailure, LifecycleFact, LifecycleStage, ReachabilityStatus, SsmFact,
 };
 pub use service::{DeploymentFact, ServiceActionFact};
 pub use task::{TaskFact, TaskStatus};
