@@ -8,11 +8,11 @@
 //! | the only door: an input goes in, effects come out | [`step`] |
 //! | dated facts and where they come from | [`observation`] |
 //! | what goes in and what is asked of the shell | [`input`], [`effect`] |
-//! | the beliefs themselves, packed | [`host`], [`machine`], [`task`], [`cluster`], [`names`], [`slab`] |
-//! | how facts become beliefs; duplicates, stale facts, gaps | [`apply`], [`admission`] |
-//! | roll call: witnesses to verdict, reasons, confidence | [`verdict`], [`judge`] |
-//! | open troubles and their one transition table | [`case`] |
-//! | too many at once: doubt, named by its cohort | [`doubt`] |
+//! | the beliefs themselves, packed | [`state`], [`host`], [`machine`], [`task`], [`cluster`], [`names`], [`key`], [`slab`] |
+//! | how facts become beliefs; duplicates, stale facts, gaps | `apply`, [`admission`], [`content`] |
+//! | roll call: witnesses to verdict, reasons, confidence | [`verdict`], [`judge`], [`roll_call`] |
+//! | open troubles and their one transition table; deadlines | [`case`], [`review`], [`timer`], [`look`] |
+//! | too many at once: doubt, named by its cohort | [`doubt`], [`cohort`] |
 //! | what would be done, and why not | [`remedy`] |
 //! | how much is waited and tolerated | [`policy`] |
 //! | what is written down for ever | [`journal`] |
@@ -20,16 +20,36 @@
 //! | what people are shown | [`view`] |
 //! | surviving a restart | [`snapshot`] |
 
+mod apply;
+
 pub mod admission;
+pub mod case;
+pub mod cluster;
+pub mod cohort;
+pub mod content;
+pub mod doubt;
 pub mod effect;
+pub mod host;
 pub mod id;
 pub mod input;
+pub mod invariant;
 pub mod journal;
+pub mod judge;
+pub mod key;
+pub mod look;
+pub mod machine;
+pub mod names;
 pub mod observation;
 pub mod policy;
 pub mod remedy;
+pub mod review;
+pub mod roll_call;
+pub mod slab;
 pub mod snapshot;
+pub mod state;
 pub mod step;
+pub mod task;
+pub mod timer;
 pub mod verdict;
 pub mod view;
 

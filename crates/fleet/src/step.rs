@@ -1,47 +1,111 @@
 //! The only door into the core.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use crate::{effect::Effect, input::Input, policy::Policy};
+pub use crate::state::Fleet;
+use crate::{
+    effect::Effect,
+    input::Input,
+    key::Key,
+    names::Name,
+    state::{millis, stamp},
+    timer::{Timer, slotted},
+};
 
-/// Everything muster believes.
-#[derive(Debug, Default)]
-pub struct Fleet {
-    policy: Policy,
+/// How many things with skipped versions are looked up at once, a cluster: one call.
+const GAPS_PER_FLUSH: usize = 100;
+
+/// Takes one input, changes beliefs, and says what the shell should do. Deadlines that are due at `now` are met as
+/// well, whatever the input. A `now` before an earlier one is read as that earlier one: time in here never runs
+/// backwards.
+pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect> {
+    fleet.now = fleet.now.max(millis(now));
+    let woken_before = fleet.timers.first();
+    let mut effects = Vec::new();
+    match input {
+        Input::Observed(observation) => fleet.observe(observation, None, &mut effects),
+        Input::Swept(sweep) => fleet.sweep(sweep, &mut effects),
+        Input::LookFailed(failure) => fleet.look_failed(failure),
+        Input::Ticked => {}
+    }
+    fleet.meet_deadlines(&mut effects);
+    fleet.voice_wishes(&mut effects);
+    let wake_at = fleet.timers.first();
+    if wake_at != woken_before
+        && let Some(at) = wake_at
+    {
+        effects.push(Effect::WakeAt(stamp(at)));
+    }
+    effects
 }
 
 impl Fleet {
-    /// An empty fleet under a policy.
-    pub fn new(policy: Policy) -> Self {
-        Self { policy }
+    fn meet_deadlines(&mut self, effects: &mut Vec<Effect>) {
+        while let Some((at, timer)) = self.timers.take_due(self.now) {
+            match timer {
+                Timer::Case(slot) => {
+                    // The timer may be left from a case that has since moved on.
+                    if self.cases.get(slot).is_some_and(|case| case.until == at) {
+                        self.meet_case(slot, effects);
+                    }
+                }
+                Timer::Doubt => {
+                    if self.weigh_at == at {
+                        self.weigh(effects);
+                    }
+                }
+                Timer::Gaps => self.look_up_gaps(),
+                Timer::Launch(slot) => self.meet_launch(slot, effects),
+                Timer::Drain(slot) => self.meet_drain(slot, effects),
+            }
+        }
     }
-    /// The policy in force.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-    /// Calls the roll. With `cluster`, of that cluster ARN alone.
-    pub fn roll_call(&self, now: Timestamp, cluster: Option<&str>) -> crate::view::RollCall {
-        let _ = cluster;
-        crate::view::RollCall { at: now, clusters: Vec::new() }
-    }
-    /// Open cases in the order of their numbers, and the most recently closed ones (at most 1,000) with `closed`.
-    pub fn cases(&self, now: Timestamp, closed: bool) -> Vec<crate::view::CaseView> {
-        let _ = (now, closed);
-        Vec::new()
-    }
-    /// Counts by verdict.
-    pub fn counts(&self, now: Timestamp) -> crate::view::Counts {
-        let _ = now;
-        crate::view::Counts::default()
-    }
-    /// The earliest deadline, if any.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        None
-    }
-}
 
-/// Takes one input, changes beliefs, and says what the shell should do.
-pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect> {
-    let _ = (fleet, now, input);
-    Vec::new()
+    fn meet_case(&mut self, slot: crate::slab::Slot, effects: &mut Vec<Effect>) {
+        if let Some(case) = self.cases.get_mut(slot) {
+            case.until = 0;
+        }
+        self.meet_deadline(slot, effects);
+    }
+
+    /// Asks for the hosts and tasks whose versions skipped: one batch a cluster, the rest at the next turn.
+    fn look_up_gaps(&mut self) {
+        let mut hosts: BTreeMap<Name, usize> = BTreeMap::new();
+        let mut tasks: BTreeMap<Name, usize> = BTreeMap::new();
+        let mut asked: Vec<Key> = Vec::new();
+        for key in &self.gaps {
+            if let Some(host) = self.hosts.find(key).and_then(|slot| self.hosts.get(slot)) {
+                let count = hosts.entry(host.cluster).or_default();
+                if *count < GAPS_PER_FLUSH {
+                    *count += 1;
+                    self.wanted.hosts.entry(host.cluster).or_default().insert(*key);
+                    asked.push(*key);
+                }
+            } else if let Some(task) = self.tasks.find(key).and_then(|slot| self.tasks.get(slot)) {
+                let count = tasks.entry(task.cluster).or_default();
+                if *count < GAPS_PER_FLUSH {
+                    *count += 1;
+                    self.wanted.tasks.entry(task.cluster).or_default().insert(*key);
+                    asked.push(*key);
+                }
+            } else {
+                asked.push(*key);
+            }
+        }
+        for key in asked {
+            self.gaps.remove(&key);
+            if let Some(host) = self.hosts.find(&key).and_then(|slot| self.hosts.get_mut(slot)) {
+                host.gap = false;
+            }
+            if let Some(task) = self.tasks.find(&key).and_then(|slot| self.tasks.get_mut(slot)) {
+                task.gap = false;
+            }
+        }
+        if !self.gaps.is_empty() {
+            let at = self.now + i64::from(self.policy.gap_look_secs).max(1) * 1000;
+            self.timers.set(slotted(at, self.policy.grace_secs), Timer::Gaps);
+        }
+    }
 }

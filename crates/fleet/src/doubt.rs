@@ -1,0 +1,360 @@
+//! Too many at once. When a cohort loses more hosts than chance explains, muster doubts its own eyes: one case names
+//! the cohort, and the cases of its hosts are held until they heal or are fewer again.
+//!
+//! The rule is I2 of the reliability catalogue: at least `doubt_min_hosts` and `doubt_share` of a cohort are away
+//! and undecided at once. It is cohort-aware (a zone is not hidden in a large cluster), and it does not latch.
+
+use crate::{
+    case::{Signal, Subject, duration_words},
+    cohort::{CohortKey, Tally, Trait},
+    effect::{Effect, Notice, Severity},
+    host::Millis,
+    id::CaseId,
+    journal::{Stage, Trouble},
+    slab::Slot,
+    state::Fleet,
+    timer::Timer,
+};
+
+/// Of two explanations, one must fit this much better to replace a doubt's name: names should not flicker.
+const CLEARLY_BETTER: f64 = 1.05;
+
+impl Fleet {
+    /// Whether a cohort misses so many hosts, not yet covered by a doubt, that they cannot be single troubles.
+    pub(crate) fn misses_too_many(&self, key: CohortKey) -> bool {
+        let tally = self.cohorts.tally(key);
+        self.too_many(key.0, tally, tally.missing - tally.held.min(tally.missing))
+    }
+
+    fn too_many(&self, shared: Trait, tally: Tally, missing: u32) -> bool {
+        let by_share = (f64::from(tally.members) * self.policy.doubt_share).ceil() as u32;
+        let whole_cluster = shared == Trait::Cluster && tally.members >= 2 && missing == tally.members;
+        whole_cluster || missing >= self.policy.doubt_min_hosts.max(by_share).max(1)
+    }
+
+    /// Asks for a weighing once the loss has lasted.
+    pub(crate) fn weigh_soon(&mut self) {
+        let at = self.now + i64::from(self.policy.doubt_after_secs) * 1000;
+        if self.weigh_at == 0 || self.weigh_at > at {
+            self.weigh_at = at;
+            self.timers.set(at, Timer::Doubt);
+        }
+    }
+
+    /// Weighs all cohorts: opens, renames, widens or lifts doubts.
+    pub(crate) fn weigh(&mut self, effects: &mut Vec<Effect>) {
+        self.weigh_at = 0;
+        self.lift_doubts(effects);
+        self.hold_strays(effects);
+        self.rename_doubts(effects);
+        while let Some(key) = self.guilty_cohort() {
+            match self.overlapping_doubt(key) {
+                Some(slot) => self.widen_doubt(slot, key, effects),
+                None => self.open_doubt(key, effects),
+            }
+        }
+        if self.cases.iter().any(|(_, case)| case.trouble == Trouble::Doubt) {
+            self.weigh_soon();
+        }
+    }
+
+    /// The cohort that explains the uncovered losses best: of those that miss too many, the one whose members are
+    /// missing and whose outsiders are not (F1 of precision and recall); the widest on a tie.
+    fn guilty_cohort(&self) -> Option<CohortKey> {
+        let any = self.cohorts.iter().any(|(key, _)| self.misses_too_many(key));
+        if !any {
+            return None;
+        }
+        let total: u32 = self
+            .cohorts
+            .iter()
+            .filter(|((shared, _), _)| *shared == Trait::Place)
+            .map(|(_, tally)| tally.missing)
+            .sum();
+        let mut best: Option<(f64, CohortKey)> = None;
+        for (key, tally) in self.cohorts.iter() {
+            if !self.misses_too_many(key) || (key.0 == Trait::Place && self.clusters_in(key) < 2) {
+                continue;
+            }
+            let fit = explains(tally, total);
+            if best.is_none_or(|(best_fit, _)| fit > best_fit + 1e-9) {
+                best = Some((fit, key));
+            }
+        }
+        best.map(|(_, key)| key)
+    }
+
+    fn clusters_in(&self, (_, place): CohortKey) -> usize {
+        self.clusters
+            .values()
+            .filter(|cluster| cluster.place == place && self.cohorts.tally((Trait::Cluster, cluster.arn)).members > 0)
+            .count()
+    }
+
+    fn open_doubt(&mut self, key: CohortKey, effects: &mut Vec<Effect>) {
+        let since = self.earliest_absence(key).unwrap_or(self.now);
+        let sentence = self.doubt_sentence(key, self.now);
+        let slot = self.open_case(
+            Trouble::Doubt,
+            Subject::Cohort(key),
+            since,
+            Stage::Confirmed,
+            0,
+            vec![sentence.clone()],
+            effects,
+        );
+        let Some(case) = self.cases.get_mut(slot) else { return };
+        case.told = true;
+        let id = case.id;
+        effects.push(Effect::Notify(Notice { case: id, severity: Severity::Critical, text: sentence }));
+        self.hold_members(key, id, effects);
+    }
+
+    /// A doubt that is open and shares hosts with this cohort.
+    fn overlapping_doubt(&self, key: CohortKey) -> Option<Slot> {
+        if self.cohorts.tally(key).held == 0 {
+            return None;
+        }
+        let holders = self.away_members(key).filter_map(|(_, _, held_by)| held_by).min()?;
+        self.cases.iter().find(|(_, case)| case.id == holders).map(|(slot, _)| slot)
+    }
+
+    fn widen_doubt(&mut self, slot: Slot, key: CohortKey, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get_mut(slot) else { return };
+        let id = case.id;
+        let renamed = case.subject != Subject::Cohort(key);
+        case.subject = Subject::Cohort(key);
+        self.hold_members(key, id, effects);
+        if renamed {
+            self.tell_doubt(slot, effects);
+        }
+    }
+
+    fn tell_doubt(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get(slot) else { return };
+        let (id, stage, subject) = (case.id, case.stage, case.subject);
+        let judgement = self.judge_subject(subject, Some(slot), self.now);
+        effects.push(Effect::Record(crate::journal::Record::CaseMoved {
+            case: id,
+            from: stage,
+            to: stage,
+            verdict: judgement.verdict,
+            confidence: judgement.confidence,
+            reasons: judgement.reasons,
+        }));
+    }
+
+    /// Hosts of a doubted cohort that went away after the doubt was opened.
+    fn hold_strays(&mut self, effects: &mut Vec<Effect>) {
+        let doubts: Vec<(CaseId, CohortKey)> = self
+            .cases
+            .iter()
+            .filter_map(|(_, case)| match case.subject {
+                Subject::Cohort(key) => Some((case.id, key)),
+                _ => None,
+            })
+            .collect();
+        for (id, key) in doubts {
+            self.hold_members(key, id, effects);
+        }
+    }
+
+    fn hold_members(&mut self, key: CohortKey, doubt: CaseId, effects: &mut Vec<Effect>) {
+        let members: Vec<(Slot, Slot)> = self
+            .away_members(key)
+            .filter(|(_, _, held_by)| held_by.is_none())
+            .map(|(host, case, _)| (host, case))
+            .collect();
+        for (host, case) in members {
+            self.hold(host, case, doubt, effects);
+        }
+    }
+
+    /// Puts one case under a doubt.
+    fn hold(&mut self, host: Slot, case: Slot, doubt: CaseId, effects: &mut Vec<Effect>) {
+        let before = self.standing(host);
+        if let Some(case) = self.cases.get_mut(case) {
+            case.held_by = Some(doubt);
+        }
+        let judgement = self.judge_subject(Subject::Host(host), Some(case), self.now);
+        if !self.signal(case, Signal::Doubted, &judgement, effects)
+            && let Some(case) = self.cases.get_mut(case)
+        {
+            case.held_by = None;
+        }
+        self.recount(host, &before);
+    }
+
+    /// The doubt that covers a host, if any.
+    pub(crate) fn doubt_over(&self, host: Slot) -> Option<CaseId> {
+        let host = self.hosts.get(host)?;
+        let values = self.cohort_values(host);
+        self.cases
+            .iter()
+            .filter_map(|(_, case)| match case.subject {
+                Subject::Cohort((shared, value)) => Some((case.id, shared, value)),
+                _ => None,
+            })
+            .find(|(_, shared, value)| values[*shared as usize] == Some(*value))
+            .map(|(id, ..)| id)
+    }
+
+    /// Closes doubts whose cohort misses less than half of what opened them; the cases left start their grace anew.
+    fn lift_doubts(&mut self, effects: &mut Vec<Effect>) {
+        let doubts: Vec<(Slot, CaseId, CohortKey)> = self
+            .cases
+            .iter()
+            .filter_map(|(slot, case)| match case.subject {
+                Subject::Cohort(key) => Some((slot, case.id, key)),
+                _ => None,
+            })
+            .collect();
+        for (slot, id, key) in doubts {
+            let tally = self.cohorts.tally(key);
+            let bound = (f64::from(tally.members) * self.policy.doubt_share / 2.0)
+                .max(f64::from(self.policy.doubt_min_hosts) / 2.0);
+            if f64::from(tally.missing) >= bound && tally.missing > 0 {
+                continue;
+            }
+            let held: Vec<(Slot, Slot)> = self
+                .cases
+                .iter()
+                .filter(|(_, case)| case.held_by == Some(id))
+                .filter_map(|(case_slot, case)| match case.subject {
+                    Subject::Host(host) => Some((host, case_slot)),
+                    _ => None,
+                })
+                .collect();
+            let answer = tally.members - tally.missing.min(tally.members);
+            self.close_case(slot, &format!("{answer} of {} hosts answer again", tally.members), effects);
+            for (host, case) in held {
+                self.release(host, case, effects);
+            }
+        }
+    }
+
+    fn release(&mut self, host: Slot, case: Slot, effects: &mut Vec<Effect>) {
+        let before = self.standing(host);
+        if let Some(case) = self.cases.get_mut(case) {
+            case.held_by = None;
+            case.looks = 0;
+        }
+        let judgement = self.judge_subject(Subject::Host(host), Some(case), self.now);
+        self.signal(case, Signal::DoubtLifted, &judgement, effects);
+        self.set_deadline(case, self.now + i64::from(self.policy.grace_secs) * 1000);
+        self.recount(host, &before);
+    }
+
+    /// Away and undecided members of a cohort: host, its case, and what holds it.
+    fn away_members(&self, (shared, value): CohortKey) -> impl Iterator<Item = (Slot, Slot, Option<CaseId>)> {
+        self.cases.iter().filter_map(move |(slot, case)| {
+            let Subject::Host(host_slot) = case.subject else { return None };
+            if case.trouble != Trouble::AgentAway || case.stage == Stage::Decided {
+                return None;
+            }
+            let host = self.hosts.get(host_slot)?;
+            let member = self.cohort_values(host)[shared as usize] == Some(value)
+                && !self.machine_of(host).is_some_and(|machine| machine.is_down());
+            member.then_some((host_slot, slot, case.held_by))
+        })
+    }
+
+    fn earliest_absence(&self, key: CohortKey) -> Option<Millis> {
+        self.away_members(key).filter_map(|(_, case, _)| self.cases.get(case)).map(|case| case.since).min()
+    }
+
+    /// The doubt in one sentence, with its numbers.
+    pub(crate) fn doubt_sentence(&self, key: CohortKey, now: Millis) -> String {
+        let tally = self.cohorts.tally(key);
+        let (mut hosts, mut missing) = (0, 0);
+        for ((shared, _), other) in self.cohorts.iter() {
+            if shared == Trait::Place {
+                hosts += other.members;
+                missing += other.missing;
+            }
+        }
+        let (outside, outside_missing) = (hosts - tally.members.min(hosts), missing - tally.missing.min(missing));
+        let name = self.short(key.1);
+        let name = if name.is_empty() { self.names.text(key.1) } else { name };
+        let lasted = self.earliest_absence(key).map_or(0, |since| (now - since) / 1000);
+        let elsewhere = match outside {
+            0 => "there are no others to compare with".to_owned(),
+            _ => format!("{} of {outside} others answer", outside - outside_missing),
+        };
+        let suspect = match key.0 {
+            Trait::Place => "the control plane, credentials or the network are in doubt, not the hosts",
+            Trait::Cluster => "the control plane or the network of the cluster is in doubt, not its hosts",
+            _ => "what they share is in doubt, not each host",
+        };
+        format!(
+            "{} of {} hosts of {} {name} are away at once for up to {}; {elsewhere}: {suspect}",
+            tally.missing,
+            tally.members,
+            key.0.word(),
+            duration_words(lasted)
+        )
+    }
+
+    /// Renames an open doubt when another cohort explains the whole loss clearly better.
+    pub(crate) fn rename_doubts(&mut self, effects: &mut Vec<Effect>) {
+        let total: u32 = self
+            .cohorts
+            .iter()
+            .filter(|((shared, _), _)| *shared == Trait::Place)
+            .map(|(_, tally)| tally.missing)
+            .sum();
+        let doubts: Vec<(Slot, CohortKey)> = self
+            .cases
+            .iter()
+            .filter_map(|(slot, case)| match case.subject {
+                Subject::Cohort(key) => Some((slot, key)),
+                _ => None,
+            })
+            .collect();
+        if doubts.len() != 1 {
+            return;
+        }
+        for (slot, key) in doubts {
+            let now_fits = explains(self.cohorts.tally(key), total);
+            let better = self
+                .cohorts
+                .iter()
+                .filter(|(other, _)| other.0 != Trait::Place || self.clusters_in(*other) >= 2)
+                .filter(|(other, tally)| self.too_many(other.0, *tally, tally.missing))
+                .map(|(other, tally)| (explains(tally, total), other))
+                .filter(|(fit, _)| *fit > now_fits * CLEARLY_BETTER)
+                .fold(None, |best: Option<(f64, CohortKey)>, (fit, other)| match best {
+                    Some((best_fit, _)) if best_fit >= fit => best,
+                    _ => Some((fit, other)),
+                });
+            if let Some((_, other)) = better {
+                self.widen_doubt(slot, other, effects);
+            }
+        }
+    }
+}
+
+/// How well a cohort explains a loss: 1 when all its members are missing and nobody else is.
+fn explains(tally: Tally, total_missing: u32) -> f64 {
+    if tally.missing == 0 || tally.members == 0 || total_missing == 0 {
+        return 0.0;
+    }
+    let precision = f64::from(tally.missing) / f64::from(tally.members);
+    let recall = f64::from(tally.missing) / f64::from(total_missing);
+    2.0 * precision * recall / (precision + recall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cohort_that_lost_everybody_while_others_lost_nobody_explains_best() {
+        let zone = Tally { members: 10, missing: 10, held: 0 };
+        let cluster = Tally { members: 30, missing: 10, held: 0 };
+        let part = Tally { members: 5, missing: 5, held: 0 };
+        assert!((explains(zone, 10) - 1.0).abs() < 1e-9);
+        assert!(explains(zone, 10) > explains(cluster, 10));
+        assert!(explains(zone, 10) > explains(part, 10));
+    }
+}

@@ -1,0 +1,474 @@
+//! After every change: does a trouble begin, go on or end here? And at every deadline: what now?
+
+use crate::{
+    case::{NO_CASE, Signal, Subject},
+    effect::{Effect, Notice, Severity},
+    host::{Agent, Millis},
+    id::{is_ec2_instance_id, is_external_id},
+    journal::{Record, Stage, Trouble},
+    judge::Judgement,
+    observation::{Ec2State, InstanceStatus},
+    remedy::{Decision, Remedy},
+    slab::{NONE, Slot},
+    state::Fleet,
+    timer::{Timer, slotted},
+    verdict::Verdict,
+};
+
+/// How long an answer to a look is waited for before it is asked for again.
+const LOOK_AGAIN_MS: Millis = 60_000;
+
+impl Fleet {
+    /// Opens and closes the cases of a host as its facts demand.
+    pub(crate) fn review_host(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(host) = self.hosts.get(slot) else { return };
+        let status = host.status;
+        let away = host.is_away();
+        let since = host.agent_since.min(self.now);
+        let connected = host.agent == Agent::Connected;
+        let runtime = if connected { self.runtime_check(host).map(|check| check.since) } else { None };
+        let impaired = match self.machine_of(host) {
+            Some(machine) if connected && !machine.is_down() => {
+                machine.status.value.filter(|checks| checks.impaired()).map(|_| machine.status.since)
+            }
+            _ => None,
+        };
+        let failed = (status == InstanceStatus::RegistrationFailed).then_some(host.status_since);
+        let draining = status == InstanceStatus::Draining;
+        self.review(slot, Trouble::AgentAway, away.then_some(since), effects);
+        self.review(slot, Trouble::Runtime, runtime, effects);
+        self.review(slot, Trouble::HostImpaired, impaired, effects);
+        self.review(slot, Trouble::RegistrationFailed, failed, effects);
+        if !draining {
+            self.review(slot, Trouble::DrainStuck, None, effects);
+        }
+        self.review_flapping(slot, effects);
+    }
+
+    /// One trouble of one host: `since` when it holds.
+    fn review(&mut self, slot: Slot, trouble: Trouble, since: Option<Millis>, effects: &mut Vec<Effect>) {
+        let first = self.hosts.get(slot).map_or(NO_CASE, |host| host.first_case);
+        if first == NO_CASE && since.is_none() {
+            return;
+        }
+        match (self.case_of_kind(first, trouble), since) {
+            (None, Some(since)) => {
+                let judgement = self.judge_subject(Subject::Host(slot), None, self.now);
+                let grace = i64::from(self.policy.grace_secs) * 1000;
+                let until = (since + grace).max(self.now + 1000);
+                let case = self.open_case(
+                    trouble,
+                    Subject::Host(slot),
+                    since,
+                    Stage::Suspected,
+                    until,
+                    judgement.reasons,
+                    effects,
+                );
+                if trouble == Trouble::AgentAway
+                    && let Some(doubt) = self.doubt_over(slot)
+                {
+                    if let Some(case) = self.cases.get_mut(case) {
+                        case.held_by = Some(doubt);
+                    }
+                    let judgement = self.judge_subject(Subject::Host(slot), Some(case), self.now);
+                    self.signal(case, Signal::Doubted, &judgement, effects);
+                }
+            }
+            (Some(case), None) => {
+                let reason = self.over_sentence(slot, trouble, case);
+                self.close_case(case, &reason, effects);
+            }
+            (Some(case), Some(_)) => self.redecide(slot, case, effects),
+            (None, None) => {}
+        }
+    }
+
+    /// A decided case whose verdict has become another one is decided upon again.
+    fn redecide(&mut self, slot: Slot, case_slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get(case_slot) else { return };
+        if case.stage != Stage::Decided {
+            return;
+        }
+        let judgement = self.judge_subject(Subject::Host(slot), Some(case_slot), self.now);
+        if case.decided_verdict != Some(judgement.verdict) {
+            self.signal(case_slot, Signal::Changed, &judgement, effects);
+            self.set_deadline(case_slot, self.now + 1000);
+        }
+    }
+
+    fn over_sentence(&self, slot: Slot, trouble: Trouble, case: Slot) -> String {
+        let Some(host) = self.hosts.get(slot) else { return "the host is gone".to_owned() };
+        match trouble {
+            Trouble::AgentAway if host.agent == Agent::Connected => {
+                let away_ms = self.cases.get(case).map_or(0, |case| (host.agent_since - case.since).max(0));
+                if away_ms < 1000 {
+                    "the agent is connected again, in less than a second".to_owned()
+                } else {
+                    format!("the agent is connected again after {}", crate::case::duration_words(away_ms / 1000))
+                }
+            }
+            Trouble::AgentAway => "the host need not answer any more: it is being deregistered".to_owned(),
+            Trouble::Runtime if host.agent != Agent::Connected => {
+                "the agent is away, so the check of the runtime says nothing any more".to_owned()
+            }
+            Trouble::Runtime => "the container runtime is well again".to_owned(),
+            Trouble::HostImpaired if host.agent != Agent::Connected => {
+                "the agent is away too: another case has taken over".to_owned()
+            }
+            Trouble::HostImpaired => "EC2's status checks pass again".to_owned(),
+            Trouble::DrainStuck => "the host does not drain any more".to_owned(),
+            Trouble::Flapping => "the agent has come to rest".to_owned(),
+            Trouble::RegistrationFailed | Trouble::NeverRegistered => "the host has registered".to_owned(),
+            Trouble::Doubt => "the hosts answer again".to_owned(),
+        }
+    }
+
+    fn review_flapping(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(host) = self.hosts.get(slot) else { return };
+        let limit = self.policy.flapping_per_hour;
+        let flapping = host.departures.within_hour(self.now) >= limit;
+        let case = self.case_of_kind(host.first_case, Trouble::Flapping);
+        match (case, flapping) {
+            (None, true) => {
+                let since = host.agent_since;
+                let calm_at = host.departures.calm_at(self.now, limit);
+                let count = host.departures.within_hour(self.now);
+                let reason = format!("the agent has gone away {count} times within the hour; about two are routine");
+                self.open_case(
+                    Trouble::Flapping,
+                    Subject::Host(slot),
+                    since,
+                    Stage::Confirmed,
+                    calm_at.max(self.now + 1000),
+                    vec![reason],
+                    effects,
+                );
+            }
+            (Some(case), false) => {
+                let reason = self.over_sentence(slot, Trouble::Flapping, case);
+                self.close_case(case, &reason, effects);
+            }
+            _ => {}
+        }
+    }
+
+    /// A look has seen the host again, in the state its facts now say.
+    pub(crate) fn looked_at_host(&mut self, slot: Slot, at: Millis, effects: &mut Vec<Effect>) {
+        let first = self.hosts.get(slot).map_or(NO_CASE, |host| host.first_case);
+        for case in self.cases_from(first) {
+            self.look_agrees(case, at, effects);
+        }
+    }
+
+    fn look_agrees(&mut self, slot: Slot, at: Millis, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get_mut(slot) else { return };
+        // One look counts once, and one that began before the last does not count at all.
+        if at <= case.agreed_at {
+            return;
+        }
+        case.agreed_at = at;
+        case.looks = case.looks.saturating_add(1);
+        let (stage, subject, since, asked_at) = (case.stage, case.subject, case.since, case.asked_at);
+        if stage == Stage::Confirming && at >= asked_at {
+            let judgement = self.judge_subject(subject, Some(slot), self.now);
+            self.signal(slot, Signal::LookAgrees, &judgement, effects);
+            let act_at = since + i64::from(self.policy.act_after_secs) * 1000;
+            self.set_deadline(slot, act_at.max(self.now + 1000));
+        } else if stage == Stage::Confirmed && asked_at != 0 {
+            let due = since + i64::from(self.policy.act_after_secs) * 1000;
+            if self.now >= due {
+                self.set_deadline(slot, self.now);
+            }
+        }
+    }
+
+    /// A case has reached its deadline.
+    pub(crate) fn meet_deadline(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get(slot) else { return };
+        let (trouble, subject, stage, asked_at, agreed_at) =
+            (case.trouble, case.subject, case.stage, case.asked_at, case.agreed_at);
+        if trouble == Trouble::Flapping {
+            if let Subject::Host(host) = subject {
+                self.review_flapping(host, effects);
+                let limit = self.policy.flapping_per_hour;
+                if let Some(calm_at) = self.hosts.get(host).map(|host| host.departures.calm_at(self.now, limit))
+                    && self.cases.get(slot).is_some_and(|case| case.trouble == Trouble::Flapping)
+                {
+                    self.set_deadline(slot, calm_at.max(self.now + 1000));
+                }
+            }
+            return;
+        }
+        match stage {
+            Stage::Suspected => {
+                let judgement = self.judge_subject(subject, Some(slot), self.now);
+                self.signal(slot, Signal::GraceOver, &judgement, effects);
+                self.ask_look(slot, true);
+            }
+            Stage::Confirming => self.ask_look(slot, true),
+            Stage::Confirmed => {
+                let fresh_ms = i64::from(self.policy.fresh_secs) * 1000;
+                let looks = self.cases.get(slot).map_or(0, |case| case.looks);
+                let fresh = agreed_at != 0 && agreed_at >= asked_at && self.now - agreed_at <= fresh_ms;
+                if fresh && looks >= self.policy.fail_after {
+                    self.decide(slot, effects);
+                } else {
+                    self.ask_look(slot, true);
+                }
+            }
+            // One look at the end of the grace shows whether the doubt was about our eyes; no other witness is bothered.
+            Stage::Held if asked_at == 0 => {
+                self.ask_look(slot, false);
+                self.set_deadline(slot, 0);
+            }
+            Stage::Held | Stage::Decided | Stage::Closed => {}
+        }
+    }
+
+    /// Asks for a fresh look on behalf of a case, of all witnesses or of ECS alone, and comes back to it.
+    fn ask_look(&mut self, slot: Slot, all_witnesses: bool) {
+        let now = self.now;
+        let Some(case) = self.cases.get_mut(slot) else { return };
+        case.asked_at = now;
+        let subject = case.subject;
+        let again = if case.stage == Stage::Confirmed {
+            i64::from(self.policy.fresh_secs).max(1) * 1000
+        } else {
+            LOOK_AGAIN_MS.min(i64::from(self.policy.grace_secs.max(1)) * 1000)
+        };
+        self.set_deadline(slot, now + again);
+        let machine_slot = match subject {
+            Subject::Host(host_slot) => {
+                let Some(host) = self.hosts.get(host_slot) else { return };
+                self.wanted.hosts.entry(host.cluster).or_default().insert(host.key);
+                host.machine
+            }
+            Subject::Machine(machine_slot) => machine_slot,
+            Subject::Cohort(_) => return,
+        };
+        if machine_slot == NONE || !all_witnesses {
+            return;
+        }
+        let place = match subject {
+            Subject::Host(host) => {
+                self.hosts.get(host).and_then(|host| self.clusters.get(&host.cluster)).map(|cluster| cluster.place)
+            }
+            _ => self.machines.get(machine_slot).and_then(|machine| machine.place),
+        };
+        let (Some(place), Some(machine)) = (place, self.machines.get(machine_slot)) else { return };
+        let id = machine.key.text(&self.names);
+        let key = machine.key;
+        if is_ec2_instance_id(&id) {
+            self.wanted.machines.entry(place).or_default().insert(key);
+        }
+        if is_ec2_instance_id(&id) || is_external_id(&id) {
+            self.wanted.pings.entry(place).or_default().insert(key);
+        }
+    }
+
+    /// Puts a decision on the record: what would be done, or why nothing.
+    fn decide(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get(slot) else { return };
+        let (subject, trouble) = (case.subject, case.trouble);
+        let judgement = self.judge_subject(subject, Some(slot), self.now);
+        let decision = self.choose(subject, trouble, &judgement);
+        let before = match subject {
+            Subject::Host(host) => Some((host, self.standing(host))),
+            _ => None,
+        };
+        if !self.signal(slot, Signal::DecisionMade, &judgement, effects) {
+            return;
+        }
+        self.set_deadline(slot, 0);
+        let zombies = match subject {
+            Subject::Host(host) if trouble == Trouble::AgentAway => self.zombies(host),
+            _ => Vec::new(),
+        };
+        let (text, ..) = self.subject_texts(subject);
+        let Some(case) = self.cases.get_mut(slot) else { return };
+        case.decision = Some(decision.clone());
+        case.decided_verdict = Some(judgement.verdict);
+        case.told = true;
+        let id = case.id;
+        let what = match &decision {
+            Decision::Would { remedy, .. } => format!("would {}", remedy.words()),
+            Decision::Hold { because } => format!("nothing is done: {}", because.join("; ")),
+        };
+        effects.push(Effect::Record(Record::Decided {
+            case: id,
+            verdict: judgement.verdict,
+            confidence: judgement.confidence,
+            decision,
+            zombies,
+        }));
+        let text = format!("{text} is {}: {}; {what}", judgement.verdict, judgement.reasons.join("; "));
+        effects.push(Effect::Notify(Notice { case: id, severity: Severity::Critical, text }));
+        if let Some((host, before)) = before {
+            self.recount(host, &before);
+        }
+    }
+
+    /// Chooses what would be done. Two independent witnesses for anything that ends a machine (I3).
+    fn choose(&self, subject: Subject, trouble: Trouble, judgement: &Judgement) -> Decision {
+        let machine_slot = match subject {
+            Subject::Host(slot) => self.hosts.get(slot).map_or(NONE, |host| host.machine),
+            Subject::Machine(slot) => slot,
+            Subject::Cohort(_) => NONE,
+        };
+        let machine = self.machines.get(machine_slot);
+        let in_group = machine.and_then(|machine| machine.group()).is_some();
+        let ping = machine.and_then(|machine| machine.ping.value).and_then(|ping| ping.online);
+        let would = |remedy: Remedy, because: &[&str]| Decision::Would {
+            remedy,
+            because: because.iter().map(|text| (*text).to_owned()).collect(),
+        };
+        let hold =
+            |because: &[&str]| Decision::Hold { because: because.iter().map(|text| (*text).to_owned()).collect() };
+        match judgement.verdict {
+            Verdict::AgentLost => match ping {
+                Some(true) => would(Remedy::RestartAgent, &["the cheapest remedy first", "SSM reaches the machine"]),
+                Some(false) if in_group => would(
+                    Remedy::Replace,
+                    &["two witnesses: ECS and SSM have both lost it", "its Auto Scaling group can make another"],
+                ),
+                Some(false) => {
+                    would(Remedy::TellSomeone, &["SSM does not reach it, and no Auto Scaling group owns it"])
+                }
+                None => {
+                    hold(&["only ECS speaks against it: SSM does not know the machine, so nothing can be restarted \
+                                and a second witness for a replacement is missing"])
+                }
+            },
+            Verdict::HostImpaired if trouble == Trouble::AgentAway && in_group => {
+                would(Remedy::Replace, &["two witnesses: ECS has lost the agent and EC2's status checks fail"])
+            }
+            Verdict::HostImpaired if trouble == Trouble::AgentAway => {
+                would(Remedy::TellSomeone, &["no Auto Scaling group owns the machine, so nobody would replace it"])
+            }
+            Verdict::HostImpaired => hold(&["the agent still answers: one witness is not enough"]),
+            Verdict::Ghost => would(Remedy::Deregister, &["two witnesses: ECS has lost the agent, EC2 the machine"]),
+            Verdict::HostDown => match machine.and_then(|machine| machine.state.value) {
+                Some(Ec2State::Stopped | Ec2State::Stopping) if in_group => {
+                    hold(&["its Auto Scaling group replaces a stopped machine by itself"])
+                }
+                Some(Ec2State::Stopped | Ec2State::Stopping) => {
+                    would(Remedy::TellSomeone, &["somebody stopped it, and no Auto Scaling group owns it"])
+                }
+                _ => hold(&["the machine is being terminated already"]),
+            },
+            Verdict::RuntimeImpaired => match ping {
+                Some(true) => would(Remedy::RestartRuntime, &["ECS's own check says so, and SSM reaches the machine"]),
+                _ => hold(&["SSM does not reach the machine, so the runtime cannot be restarted from here"]),
+            },
+            Verdict::NeverRegistered => would(
+                Remedy::Replace,
+                &["two witnesses: the group has it in service, and the cluster has never seen it"],
+            ),
+            Verdict::ExternalOffline => {
+                would(Remedy::TellSomeone, &["an ECS Anywhere machine can only be mended where it stands"])
+            }
+            Verdict::RegistrationFailed => {
+                would(Remedy::TellSomeone, &["the reason ECS gives must be mended first: a new host would fail alike"])
+            }
+            Verdict::DrainStuck => would(Remedy::TellSomeone, &["whoever drained it knows what may be stopped"]),
+            other => hold(&[&format!("the verdict is {other}: nothing to mend")]),
+        }
+    }
+
+    /// A host should have drained by now.
+    pub(crate) fn meet_drain(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(host) = self.hosts.get(slot) else { return };
+        if host.status != InstanceStatus::Draining || host.agent != Agent::Connected {
+            return;
+        }
+        let due = slotted(host.status_since + i64::from(self.policy.drain_stuck_secs) * 1000, self.policy.grace_secs);
+        if self.now < due {
+            self.timers.set(due, Timer::Drain(slot));
+            return;
+        }
+        if host.running_tasks + host.pending_tasks > 0
+            && self.case_of_kind(host.first_case, Trouble::DrainStuck).is_none()
+        {
+            let since = host.status_since;
+            let judgement = self.judge_subject(Subject::Host(slot), None, self.now);
+            self.open_case(
+                Trouble::DrainStuck,
+                Subject::Host(slot),
+                since,
+                Stage::Suspected,
+                self.now,
+                judgement.reasons,
+                effects,
+            );
+        }
+    }
+
+    /// A machine should have registered by now.
+    pub(crate) fn meet_launch(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(machine) = self.machines.get(slot) else { return };
+        let since = machine.first_seen;
+        if !self.ought_to_register(slot) || self.case_of_kind(machine.first_case, Trouble::NeverRegistered).is_some() {
+            return;
+        }
+        let judgement = self.judge_subject(Subject::Machine(slot), None, self.now);
+        self.open_case(
+            Trouble::NeverRegistered,
+            Subject::Machine(slot),
+            since,
+            Stage::Suspected,
+            self.now,
+            judgement.reasons,
+            effects,
+        );
+    }
+
+    /// In service in a group that feeds a cluster, running, past the launch grace, and no container instance.
+    pub(crate) fn ought_to_register(&self, slot: Slot) -> bool {
+        let Some(machine) = self.machines.get(slot) else { return false };
+        let in_service = machine.membership.value.is_some_and(|membership| {
+            membership.group.is_some()
+                && membership.lifecycle.is_some_and(|lifecycle| self.names.text(lifecycle) == "InService")
+        });
+        let running = matches!(machine.state.value, None | Some(Ec2State::Running));
+        in_service
+            && running
+            && machine.first_host == NONE
+            && !machine.registered_once
+            && self.now - machine.first_seen >= i64::from(self.policy.launch_grace_secs) * 1000
+            && self.cluster_of_machine(machine).is_some()
+    }
+
+    /// Opens or closes the case of a machine that is no host.
+    pub(crate) fn review_machine(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(machine) = self.machines.get(slot) else { return };
+        match self.case_of_kind(machine.first_case, Trouble::NeverRegistered) {
+            Some(case) if !self.ought_to_register(slot) => {
+                let reason = if machine.first_host == NONE {
+                    "the machine is not in service any more"
+                } else {
+                    "the host has registered"
+                };
+                self.close_case(case, reason, effects);
+            }
+            Some(_) => {}
+            None if machine.first_host == NONE && machine.group().is_some() && machine.first_seen != 0 => {
+                let due = machine.first_seen + i64::from(self.policy.launch_grace_secs) * 1000;
+                if due <= self.now {
+                    self.meet_launch(slot, effects);
+                } else {
+                    self.timers.set(slotted(due, self.policy.grace_secs), Timer::Launch(slot));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// A look has seen the machine again.
+    pub(crate) fn looked_at_machine(&mut self, slot: Slot, at: Millis, effects: &mut Vec<Effect>) {
+        let first = self.machines.get(slot).map_or(NO_CASE, |machine| machine.first_case);
+        for case in self.cases_from(first) {
+            self.look_agrees(case, at, effects);
+        }
+    }
+}
