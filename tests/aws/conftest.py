@@ -158,7 +158,7 @@ def serve(aws, muster, tmp_path):
         (tmp_path / "muster.toml").write_text(config)
         log = tmp_path / f"serve-{len(started)}.log"
         process = subprocess.Popen(
-            [muster, "serve", "--listen", "127.0.0.1:0", "--config", "muster.toml", "--data", str(tmp_path / "data"), *arguments],
+            [muster, "serve", "--listen", "127.0.0.1:0", "--config", "muster.toml", *arguments],
             cwd=tmp_path,
             env=environment(aws.endpoint),
             stdout=subprocess.PIPE,
