@@ -1,0 +1,129 @@
+//! `muster config example`: the schema, written as a file that changes nothing until a line is uncommented.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::Config;
+
+/// How wide comments are.
+const WIDTH: usize = 100;
+
+/// Every section and option with its reason, commented out at its default.
+pub fn text() -> String {
+    let schema = Config::schema();
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut text = String::new();
+    text.push_str("# muster's configuration. Every option is shown at its default and commented out; uncomment what you change.\n");
+    text.push_str("# Check the file with `muster config check --config FILE`.\n");
+    for (section, schema) in properties(schema.as_value()) {
+        text.push('\n');
+        comment(&mut text, schema);
+        let _ = writeln!(text, "[{section}]");
+        for (option, schema) in properties(schema) {
+            text.push('\n');
+            comment(&mut text, schema);
+            let default = defaults.pointer(&format!("/{section}/{option}"));
+            let example = schema.get("examples").and_then(|examples| examples.get(0));
+            match (default, example) {
+                (None | Some(Value::Null), example) => {
+                    let _ = writeln!(text, "# {option} = {}", example.map(value).unwrap_or_else(|| "\"\"".into()));
+                }
+                (Some(default), Some(example)) => {
+                    let _ = writeln!(text, "# {option} = {}   # for example {}", value(default), value(example));
+                }
+                (Some(default), None) => {
+                    let _ = writeln!(text, "# {option} = {}", value(default));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+}
+
+fn comment(text: &mut String, schema: &Value) {
+    let Some(description) = schema.get("description").and_then(Value::as_str) else { return };
+    let mut width = 0;
+    for word in description.split_whitespace() {
+        let length = word.chars().count();
+        if width == 0 {
+            text.push('#');
+            width = 1;
+        } else if width + 1 + length > WIDTH {
+            text.push_str("\n#");
+            width = 1;
+        }
+        text.push(' ');
+        text.push_str(word);
+        width += 1 + length;
+    }
+    text.push('\n');
+}
+
+/// A JSON value in TOML's spelling; the two agree on everything that options are made of.
+fn value(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(self::value).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example with every option uncommented.
+    fn uncommented() -> String {
+        text()
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(option)
+                    if option
+                        .split_once(" = ")
+                        .is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')) =>
+                {
+                    format!("{option}\n")
+                }
+                _ => format!("{line}\n"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_example_as_printed_is_the_default_configuration() {
+        assert_eq!(Config::parse("example", &text()).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_example_uncommented_parses_and_holds_every_option() {
+        let text = uncommented();
+        let config = Config::parse("example", &text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+        let table: toml::Table = toml::from_str(&text).unwrap();
+        let all = serde_json::to_value(&config).unwrap();
+        for (section, options) in all.as_object().unwrap() {
+            for option in options.as_object().unwrap().keys() {
+                assert!(
+                    table[section].as_table().unwrap().contains_key(option),
+                    "[{section}] {option} is missing from the example"
+                );
+            }
+        }
+        let options: usize = all.as_object().unwrap().values().map(|s| s.as_object().unwrap().len()).sum();
+        assert!(options >= 25, "{options} options");
+    }
+
+    #[test]
+    fn every_option_of_the_example_has_its_reason() {
+        for (section, schema) in properties(Config::schema().as_value()) {
+            for (option, schema) in properties(schema) {
+                assert!(schema.get("description").is_some(), "[{section}] {option} has no description");
+            }
+        }
+    }
+}

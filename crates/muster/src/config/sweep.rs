@@ -1,0 +1,35 @@
+//! `[sweep]`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::mistake::Wrong;
+
+/// How often muster looks at everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SweepSection {
+    /// Seconds from one sweep to the next. Events bring news in seconds; a sweep finds what they missed, and costs one
+    /// List and one Describe for each 100 hosts.
+    pub every_secs: u32,
+    /// Sweep the tasks as well, so that the tasks of a lost host are known even if their events were missed. One more
+    /// Describe for each 100 tasks.
+    pub audit_tasks: bool,
+}
+
+impl Default for SweepSection {
+    fn default() -> Self {
+        Self { every_secs: 900, audit_tasks: true }
+    }
+}
+
+impl SweepSection {
+    pub(super) fn check(&self, wrong: &mut Vec<Wrong>) {
+        if !(10..=86_400).contains(&self.every_secs) {
+            wrong.push(Wrong::at(
+                "sweep.every_secs",
+                format!("{} is out of range: 10 seconds to a day (86400)", self.every_secs),
+            ));
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The program: `muster scan`, `serve`, `replay`, `demo` and the rest.
+//!
+//! | to learn | read |
+//! |---|---|
+//! | the commands, one a file | [`cli`] |
+//! | the configuration file, one section a file | [`config`] |
+//! | the HTTP API of `muster serve`, one resource a file | [`http`] |
+//! | tables, JSON, colours, and names that cannot steer a terminal | [`render`] |
+//! | the demonstration | [`demo`] |
+//! | where notices go | [`senders`] |
+//! | figures for Prometheus | [`metrics`] |
+//! | muster's own log | [`logging`] |
+
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod http;
+pub mod logging;
+pub mod metrics;
+pub mod render;
+pub mod senders;
+
+/// The version that muster says it is.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

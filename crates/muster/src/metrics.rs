@@ -1,0 +1,161 @@
+//! Figures as Prometheus reads them: the engine's samples port on one side, the text format on the other.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use engine::ports::{Sample, Samples};
+use jiff::Timestamp;
+
+/// What `/metrics` answers with.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The figures last published.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    families: Mutex<BTreeMap<&'static str, BTreeMap<String, f64>>>,
+}
+
+impl Metrics {
+    /// Nothing published yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A figure by its name, summed over its labels; `None` when it was never published.
+    pub fn sum(&self, name: &str) -> Option<f64> {
+        self.families().get(name).map(|series| series.values().sum())
+    }
+
+    /// The text format, families in the order of their names.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (name, series) in &*self.families() {
+            let _ = writeln!(text, "# HELP {name} {}", help(name));
+            let _ = writeln!(text, "# TYPE {name} {}", kind(name));
+            for (labels, value) in series {
+                let _ = writeln!(text, "{name}{labels} {}", number(*value));
+            }
+        }
+        text
+    }
+
+    fn families(&self) -> MutexGuard<'_, BTreeMap<&'static str, BTreeMap<String, f64>>> {
+        // Every insertion leaves the map whole, so a panic elsewhere says nothing about it.
+        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Samples for Metrics {
+    /// A gauge's series that a batch does not name any more are gone: `muster_hosts{verdict="ghost"}` must not stay at
+    /// its last value when there is no ghost left. Counters never go.
+    fn publish(&self, _at: Timestamp, samples: &[Sample]) {
+        let mut families = self.families();
+        let named: BTreeSet<&'static str> = samples.iter().map(|sample| sample.name).collect();
+        for name in named {
+            if kind(name) == "gauge" {
+                families.remove(name);
+            }
+        }
+        for sample in samples {
+            families.entry(sample.name).or_default().insert(labels(&sample.labels), sample.value);
+        }
+    }
+}
+
+/// Counters end in `_total`, everything else is a gauge.
+fn kind(name: &str) -> &'static str {
+    if name.ends_with("_total") { "counter" } else { "gauge" }
+}
+
+fn labels(labels: &[(&'static str, String)]) -> String {
+    if labels.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("{");
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = write!(text, "{name}=\"{value}\"");
+    }
+    text.push('}');
+    text
+}
+
+fn number(value: f64) -> String {
+    if value.is_nan() {
+        "NaN".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+    } else {
+        value.to_string()
+    }
+}
+
+/// What a figure means. A figure without words of its own is named after itself: a missing sentence must not hide it.
+fn help(name: &str) -> String {
+    match name {
+        "muster_hosts" => "Hosts by verdict.".to_owned(),
+        "muster_clusters" => "Clusters watched.".to_owned(),
+        "muster_tasks" => "Tasks believed to be running.".to_owned(),
+        "muster_open_cases" | "muster_cases_open" => "Cases that are open.".to_owned(),
+        "muster_build_info" => "Version of this muster; always 1.".to_owned(),
+        other => {
+            let words = other.strip_prefix("muster_").unwrap_or(other).replace('_', " ");
+            let mut letters = words.chars();
+            let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+            format!("{first}{}.", letters.as_str())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(name: &'static str, label: Option<&str>, value: f64) -> Sample {
+        Sample { name, labels: label.map(|label| ("verdict", label.to_owned())).into_iter().collect(), value }
+    }
+
+    fn published(batches: &[&[Sample]]) -> String {
+        let metrics = Metrics::new();
+        for batch in batches {
+            metrics.publish(Timestamp::UNIX_EPOCH, batch);
+        }
+        metrics.text()
+    }
+
+    #[test]
+    fn each_family_has_its_help_and_its_type_once() {
+        let text = published(&[&[
+            sample("muster_hosts", Some("present"), 3.0),
+            sample("muster_events_total", None, 17.0),
+            sample("muster_hosts", Some("ghost"), 1.0),
+        ]]);
+        assert_eq!(
+            text,
+            "# HELP muster_events_total Events total.\n# TYPE muster_events_total counter\nmuster_events_total 17\n\
+             # HELP muster_hosts Hosts by verdict.\n# TYPE muster_hosts gauge\n\
+             muster_hosts{verdict=\"ghost\"} 1\nmuster_hosts{verdict=\"present\"} 3\n"
+        );
+    }
+
+    #[test]
+    fn a_gauge_that_is_not_named_any_more_is_gone_and_a_counter_stays() {
+        let text = published(&[
+            &[sample("muster_hosts", Some("ghost"), 1.0), sample("muster_x_total", Some("a"), 1.0)],
+            &[sample("muster_hosts", Some("present"), 1.0), sample("muster_x_total", Some("b"), 1.0)],
+        ]);
+        assert!(!text.contains("ghost") && text.contains("verdict=\"a\"") && text.contains("verdict=\"b\""), "{text}");
+    }
+
+    #[test]
+    fn label_values_cannot_break_out_of_their_quotes() {
+        let text = published(&[&[sample("muster_hosts", Some("a\"} 1\nb\\"), f64::INFINITY)]]);
+        assert!(text.ends_with("muster_hosts{verdict=\"a\\\"} 1\\nb\\\\\"} +Inf\n"), "{text}");
+    }
+}

@@ -1,0 +1,144 @@
+//! Journal entries, one line each for people.
+
+use fleet::{
+    input::{Input, Sweep},
+    journal::{Body, Entry, Record},
+    observation::{Fact, Observation},
+    remedy::Decision,
+    verdict::Verdict,
+};
+use owo_colors::{OwoColorize as _, Style};
+
+use super::{colour, escape, moment, roll_call::word};
+
+/// One entry as one line (a case that opens or is decided brings its reasons on lines of their own).
+pub fn line(entry: &Entry<'_>) -> String {
+    let (text, style) = body(&entry.body);
+    let time = entry.at.to_string();
+    let time = time.get(..19).unwrap_or(&time);
+    format!("{:>7}  {time}Z  {}", entry.seq.style(colour::quiet()), text.style(style))
+}
+
+/// What an entry says, and how loud.
+pub fn body(body: &Body<'_>) -> (String, Style) {
+    let (text, style) = match body {
+        Body::Input(Input::Observed(observation)) => (observed(observation), colour::quiet()),
+        Body::Input(Input::Swept(sweep)) => (swept(sweep), colour::quiet()),
+        Body::Input(Input::LookFailed(failure)) => {
+            (format!("could not look ({}): {}", word(&failure.kind), failure.message), colour::alarm())
+        }
+        Body::Input(Input::Ticked) => ("time passed".to_owned(), colour::quiet()),
+        Body::Record(record) => return self::record(record),
+        Body::Started { muster, .. } => (format!("muster {muster} started"), colour::heading()),
+        Body::Stopped => ("muster stopped in good order".to_owned(), colour::heading()),
+        Body::SetAside { id, reason } => (format!("message {id} was set aside: {reason}"), colour::alarm()),
+        Body::Pruned { entries, through } => {
+            (format!("{entries} older entries were removed, the last of them {through}"), colour::quiet())
+        }
+    };
+    (escape::clean(&text).into_owned(), style)
+}
+
+/// What a conclusion says, and how loud.
+pub fn record(record: &Record) -> (String, Style) {
+    let (text, style) = match record {
+        Record::CaseOpened { case, trouble, subject, machine, reasons, .. } => {
+            let who = machine.as_deref().unwrap_or_else(|| last(subject));
+            (format!("case {case} opened: {} of {who}{}", trouble.word(), because(reasons)), colour::of(Verdict::Suspected))
+        }
+        Record::CaseMoved { case, from, to, verdict, reasons, .. } => (
+            format!("case {case}: {} to {}, {}{}", word(from), word(to), verdict.word(), because(reasons)),
+            colour::of(*verdict),
+        ),
+        Record::Decided { case, verdict, decision, zombies, .. } => {
+            let zombies = match zombies.len() {
+                0 => String::new(),
+                1 => "; 1 task that nobody can vouch for".to_owned(),
+                many => format!("; {many} tasks that nobody can vouch for"),
+            };
+            (format!("case {case}, {}: {}{zombies}", verdict.word(), self::decision(decision)), colour::remedy())
+        }
+        Record::CaseClosed { case, reason, lasted_secs } => {
+            (format!("case {case} closed after {}: {reason}", moment::lasting(*lasted_secs)), colour::of(Verdict::Present))
+        }
+        Record::GapNoted { arn, held, came } => {
+            (format!("versions {held} to {came} of {} leave a gap; it will be looked up", last(arn)), colour::quiet())
+        }
+    };
+    (escape::clean(&text).into_owned(), style)
+}
+
+/// What would be done and why, in a sentence.
+pub fn decision(decision: &Decision) -> String {
+    match decision {
+        Decision::Would { remedy, because } => format!("would {}{}", remedy.words(), self::because(because)),
+        Decision::Hold { because } => format!("would do nothing{}", self::because(because)),
+    }
+}
+
+fn because(reasons: &[String]) -> String {
+    if reasons.is_empty() { String::new() } else { format!(", because {}", reasons.join("; ")) }
+}
+
+fn last(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn swept(sweep: &Sweep<'_>) -> String {
+    let scope = serde_json::to_string(&sweep.scope).unwrap_or_default();
+    let absent = if sweep.absent.is_empty() { String::new() } else { format!(", {} gone", sweep.absent.len()) };
+    format!("looked at {scope}: {} new facts, {} as before{absent}", sweep.found.len(), sweep.unchanged)
+}
+
+/// An observation in a few words.
+pub fn observed(observation: &Observation<'_>) -> String {
+    let what = match &observation.fact {
+        Fact::Instance(fact) => {
+            let who = fact.ec2_instance_id.as_deref().unwrap_or_else(|| last(&fact.arn));
+            let agent = match fact.agent_connected {
+                Some(true) => "agent connected",
+                Some(false) => "agent disconnected",
+                None => "agent not mentioned",
+            };
+            format!("{who}: {}, {agent}", word(&fact.status))
+        }
+        Fact::InstanceMissing { arn } => format!("{}: ECS does not know it", last(arn)),
+        Fact::Health(fact) => format!("health check: {}", compact(fact)),
+        Fact::Task(fact) => format!("task {}", last(&fact.arn)),
+        Fact::TaskMissing { arn } => format!("task {}: ECS does not know it", last(arn)),
+        Fact::ServiceAction(fact) => format!("service action: {}", compact(fact)),
+        Fact::Deployment(fact) => format!("deployment: {}", compact(fact)),
+        Fact::Cluster(fact) => format!("cluster {}", last(&fact.arn)),
+        Fact::ClusterMissing { arn } => format!("cluster {}: gone", last(arn)),
+        Fact::CapacityProvider(fact) => format!("capacity provider: {}", compact(fact)),
+        Fact::Ec2State { instance_id, state } => format!("{instance_id}: {}", word(state)),
+        Fact::Ec2Status(fact) => format!(
+            "{}: {}, system {}, instance {}",
+            fact.instance_id,
+            word(&fact.state),
+            word(&fact.system),
+            word(&fact.instance)
+        ),
+        Fact::SpotInterruption { instance_id, action } => format!("{instance_id}: Spot will {action} it"),
+        Fact::RebalanceRecommendation { instance_id } => format!("{instance_id}: Spot recommends to rebalance"),
+        Fact::AutoScaling(fact) => format!("{}: {} in group {}", fact.instance_id, fact.lifecycle, fact.group),
+        Fact::Lifecycle(fact) => format!("{}: {} in group {}", fact.instance_id, word(&fact.stage), fact.group),
+        Fact::LaunchFailed(fact) => {
+            format!("group {} could not launch: {}", fact.group, fact.message.as_deref().unwrap_or("no reason given"))
+        }
+        Fact::Ssm(fact) => {
+            let ping = match fact.online {
+                Some(true) => "SSM ping online",
+                Some(false) => "SSM ping lost",
+                None => "unknown to SSM",
+            };
+            format!("{}: {ping}", fact.instance_id)
+        }
+        Fact::Unknown { source, detail_type } => format!("{source}, {detail_type}: says nothing about hosts"),
+    };
+    format!("{}: {what}", word(&observation.source))
+}
+
+fn compact(fact: &impl serde::Serialize) -> String {
+    serde_json::to_string(fact).unwrap_or_default()
+}

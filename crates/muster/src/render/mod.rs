@@ -1,0 +1,35 @@
+//! What people and scripts see: tables, JSON, NDJSON, colours.
+//!
+//! | to learn | read |
+//! |---|---|
+//! | names from outside cannot steer a terminal | [`escape`] |
+//! | columns that line up | [`table`] |
+//! | moments and durations in words | [`moment`] |
+//! | what stands out and in which colour | [`colour`] |
+//! | a roll call | [`roll_call`] |
+//! | cases | [`case`] |
+//! | journal entries | [`journal`] |
+//! | how far a sweep has come | [`progress`] |
+
+pub mod case;
+pub mod colour;
+pub mod escape;
+pub mod journal;
+pub mod moment;
+pub mod progress;
+pub mod roll_call;
+pub mod table;
+
+use clap::ValueEnum;
+
+/// How an answer is written to standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON value and nothing else.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+}

@@ -1,0 +1,3 @@
+//! Where notices go. One receiver a file.
+
+pub mod log;
