@@ -51,13 +51,13 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Enters an object.
-    #[inline]
+    #[inline(always)]
     pub(super) fn object(&mut self, path: &'static str) -> Result<First, Undecodable> {
         self.enter(b'{', path, "an object")
     }
 
     /// Enters an object; `None` when it is null.
-    #[inline]
+    #[inline(always)]
     pub(super) fn object_or_null(&mut self, path: &'static str) -> Result<Option<First>, Undecodable> {
         if self.null()? {
             return Ok(None);
@@ -66,7 +66,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Enters an array; `None` when it is null.
-    #[inline]
+    #[inline(always)]
     pub(super) fn array(&mut self, path: &'static str) -> Result<Option<First>, Undecodable> {
         if self.null()? {
             return Ok(None);
@@ -74,7 +74,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
         self.enter(b'[', path, "an array").map(Some)
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, bracket: u8, path: &'static str, wanted: &str) -> Result<First, Undecodable> {
         if self.peek() != Some(bracket) {
             return Err(self.unexpected(path, wanted));
@@ -84,7 +84,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// The next key of the object, or `None` behind its end. The cursor then stands before the key's value.
-    #[inline]
+    #[inline(always)]
     pub(super) fn key(&mut self, first: &mut First) -> Result<Option<Cow<'a, [u8]>>, Undecodable> {
         if !self.member(first, b'}')? {
             return Ok(None);
@@ -104,12 +104,12 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Whether the array has another element; the cursor then stands before it, else behind the array.
-    #[inline]
+    #[inline(always)]
     pub(super) fn element(&mut self, first: &mut First) -> Result<bool, Undecodable> {
         self.member(first, b']')
     }
 
-    #[inline]
+    #[inline(always)]
     fn member(&mut self, first: &mut First, closing: u8) -> Result<bool, Undecodable> {
         let was_first = std::mem::replace(&mut first.0, false);
         match self.peek() {
@@ -130,7 +130,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Reads a string.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self, path: &'static str) -> Result<Option<Text<'a>>, Undecodable> {
         if self.peek() == Some(b'"') {
             return self.string().map(Some);
@@ -139,7 +139,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Reads true or false.
-    #[inline]
+    #[inline(always)]
     pub(super) fn flag(&mut self, path: &'static str) -> Result<Option<bool>, Undecodable> {
         match self.peek() {
             Some(b't') => self.word("true").map(|()| Some(true)),
@@ -150,7 +150,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Reads a whole number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn integer(&mut self, path: &'static str) -> Result<Option<i64>, Undecodable> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => {
@@ -168,7 +168,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Reads a whole number that counts something.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count(&mut self, path: &'static str) -> Result<Option<u32>, Undecodable> {
         let Some(integer) = self.integer(path)? else { return Ok(None) };
         match u32::try_from(integer) {
@@ -178,7 +178,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Reads a time: ISO-8601, or epoch seconds.
-    #[inline]
+    #[inline(always)]
     pub(super) fn time(&mut self, path: &'static str) -> Result<Option<Timestamp>, Undecodable> {
         let (time, text) = match self.peek() {
             Some(b'"') => {
@@ -199,7 +199,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Passes over an array and returns it as it stands; `None` when it is null.
-    #[inline]
+    #[inline(always)]
     pub(super) fn raw_array(&mut self, path: &'static str) -> Result<Option<&'a str>, Undecodable> {
         if self.peek() == Some(b'[') {
             let start = self.at;
@@ -210,7 +210,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Passes over any value. Inside containers only strings and brackets are looked at.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip(&mut self) -> Result<(), Undecodable> {
         match self.peek() {
             Some(b'"') => {
@@ -228,7 +228,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// The next byte that is not white space.
-    #[inline]
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         loop {
@@ -247,12 +247,12 @@ impl<'a, 'b> Cursor<'a, 'b> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn null(&mut self) -> Result<bool, Undecodable> {
         if self.peek() == Some(b'n') { self.word("null").map(|()| true) } else { Ok(false) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&mut self, word: &str) -> Result<(), Undecodable> {
         if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
@@ -295,7 +295,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// A number or word must end where it ends.
-    #[inline]
+    #[inline(always)]
     fn delimiter(&self) -> Result<(), Undecodable> {
         match self.text.as_bytes().get(self.at) {
             None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') => Ok(()),
@@ -304,19 +304,16 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// The string whose opening quote is next.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, Undecodable> {
         let start = self.at + 1;
         let end = self.closing_quote()?;
         self.at = end + 1;
         let text = self.slice(start, end)?;
-        if self.any_escape && text.as_bytes().contains(&b'\\') {
-            return unescape(text, start).map(Cow::Owned);
-        }
-        Ok(Cow::Borrowed(text))
+        if self.any_escape { resolved(text, start) } else { Ok(Cow::Borrowed(text)) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn closing_quote(&self) -> Result<usize, Undecodable> {
         let from = self.at + 1;
         let mut index = from / 64;
@@ -333,6 +330,7 @@ impl<'a, 'b> Cursor<'a, 'b> {
     }
 
     /// Passes over the array or object that begins here, counting only its own kind of bracket.
+    #[inline]
     fn container(&mut self, square: bool) -> Result<(), Undecodable> {
         let from = self.at + 1;
         let mut index = from / 64;
@@ -360,10 +358,16 @@ impl<'a, 'b> Cursor<'a, 'b> {
         Err(not_json(self.at, "a bracket that is not closed"))
     }
 
-    #[inline]
+    #[inline(always)]
     fn slice(&self, start: usize, end: usize) -> Result<&'a str, Undecodable> {
         self.text.get(start..end).ok_or_else(|| not_json(start, "text that ends inside a character"))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn resolved(text: &str, offset: usize) -> Result<Text<'_>, Undecodable> {
+    if text.as_bytes().contains(&b'\\') { unescape(text, offset).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
 }
 
 /// The first 40 characters: enough to recognise, not enough to flood a log.

@@ -30,67 +30,64 @@ impl Kind {
 }
 
 /// Reads the detail at the cursor.
+#[inline]
 pub(super) fn detail<'a>(
     kind: Kind,
     cursor: &mut Cursor<'a, '_>,
     envelope: &Envelope<'a>,
 ) -> Result<Fact<'a>, Undecodable> {
     match kind {
-        Kind::Task => task(cursor).map(Fact::Task),
-        Kind::Instance => instance(cursor).map(Fact::Instance),
+        Kind::Task => task(cursor),
+        Kind::Instance => instance(cursor),
         Kind::ServiceAction => service_action(cursor, envelope).map(Fact::ServiceAction),
         Kind::Deployment => deployment(cursor, envelope).map(Fact::Deployment),
         Kind::Health => health(cursor).map(Fact::Health),
     }
 }
 
-fn instance<'a>(cursor: &mut Cursor<'a, '_>) -> Result<InstanceFact<'a>, Undecodable> {
-    let (mut own_arn, mut cluster, mut status) = (None, None, None);
-    let mut fact = InstanceFact {
-        arn: Text::default(),
-        cluster: Text::default(),
-        ec2_instance_id: None,
-        version: None,
-        status: InstanceStatus::Other,
-        status_reason: None,
-        agent_connected: None,
-        agent_version: None,
-        running_tasks: None,
-        pending_tasks: None,
-        registered_at: None,
-        capacity_provider: None,
-        attributes: Attributes::Absent,
-    };
+fn instance<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
+    let (mut own_arn, mut cluster, mut ec2_instance_id, mut version) = (None, None, None, None);
+    let (mut status, mut status_reason, mut agent_connected, mut agent_version) = (None, None, None, None);
+    let (mut running_tasks, mut pending_tasks, mut registered_at) = (None, None, None);
+    let (mut capacity_provider, mut attributes) = (None, None);
     let mut first = cursor.object("detail")?;
     while let Some(key) = cursor.key(&mut first)? {
         match &*key {
             b"containerInstanceArn" => own_arn = cursor.text("detail.containerInstanceArn")?,
             b"clusterArn" => cluster = cursor.text("detail.clusterArn")?,
-            b"ec2InstanceId" => fact.ec2_instance_id = cursor.text("detail.ec2InstanceId")?,
-            b"version" => fact.version = cursor.integer("detail.version")?,
+            b"ec2InstanceId" => ec2_instance_id = cursor.text("detail.ec2InstanceId")?,
+            b"version" => version = cursor.integer("detail.version")?,
             b"status" => status = cursor.text("detail.status")?,
-            b"statusReason" => fact.status_reason = cursor.text("detail.statusReason")?,
-            b"agentConnected" => fact.agent_connected = cursor.flag("detail.agentConnected")?,
-            b"versionInfo" => fact.agent_version = agent_version(cursor)?,
-            b"runningTasksCount" => fact.running_tasks = cursor.count("detail.runningTasksCount")?,
-            b"pendingTasksCount" => fact.pending_tasks = cursor.count("detail.pendingTasksCount")?,
-            b"registeredAt" => fact.registered_at = cursor.time("detail.registeredAt")?,
-            b"capacityProviderName" => fact.capacity_provider = cursor.text("detail.capacityProviderName")?,
-            b"attributes" => {
-                fact.attributes = cursor.raw_array("detail.attributes")?.map_or(Attributes::Absent, Attributes::Raw);
-            }
+            b"statusReason" => status_reason = cursor.text("detail.statusReason")?,
+            b"agentConnected" => agent_connected = cursor.flag("detail.agentConnected")?,
+            b"versionInfo" => agent_version = read_agent_version(cursor)?,
+            b"runningTasksCount" => running_tasks = cursor.count("detail.runningTasksCount")?,
+            b"pendingTasksCount" => pending_tasks = cursor.count("detail.pendingTasksCount")?,
+            b"registeredAt" => registered_at = cursor.time("detail.registeredAt")?,
+            b"capacityProviderName" => capacity_provider = cursor.text("detail.capacityProviderName")?,
+            b"attributes" => attributes = cursor.raw_array("detail.attributes")?,
             _ => cursor.skip()?,
         }
     }
-    fact.arn = arn(own_arn, "detail.containerInstanceArn")?;
-    fact.cluster = arn(cluster, "detail.clusterArn")?;
-    fact.status = status.map_or(InstanceStatus::Other, |status| InstanceStatus::parse(&status));
-    // Empty on a record that is still being made.
-    fact.ec2_instance_id = fact.ec2_instance_id.filter(|id| !id.is_empty());
-    Ok(fact)
+    Ok(Fact::Instance(InstanceFact {
+        arn: arn(own_arn, "detail.containerInstanceArn")?,
+        cluster: arn(cluster, "detail.clusterArn")?,
+        // Empty on a record that is still being made.
+        ec2_instance_id: ec2_instance_id.filter(|id| !id.is_empty()),
+        version,
+        status: status.map_or(InstanceStatus::Other, |status| InstanceStatus::parse(&status)),
+        status_reason,
+        agent_connected,
+        agent_version,
+        running_tasks,
+        pending_tasks,
+        registered_at,
+        capacity_provider,
+        attributes: attributes.map_or(Attributes::Absent, Attributes::Raw),
+    }))
 }
 
-fn agent_version<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Option<Text<'a>>, Undecodable> {
+fn read_agent_version<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Option<Text<'a>>, Undecodable> {
     let Some(mut first) = cursor.object_or_null("detail.versionInfo")? else { return Ok(None) };
     let mut version = None;
     while let Some(key) = cursor.key(&mut first)? {
@@ -102,50 +99,47 @@ fn agent_version<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Option<Text<'a>>, Un
     Ok(version)
 }
 
-fn task<'a>(cursor: &mut Cursor<'a, '_>) -> Result<TaskFact<'a>, Undecodable> {
-    let (mut own_arn, mut cluster, mut last, mut desired, mut connectivity) = (None, None, None, None, None);
-    let mut fact = TaskFact {
-        arn: Text::default(),
-        cluster: Text::default(),
-        instance: None,
-        version: None,
-        last_status: TaskStatus::Other,
-        desired_running: false,
-        group: None,
-        definition: None,
-        connected: None,
-        started_at: None,
-        stop_code: None,
-        stopped_reason: None,
-    };
+fn task<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
+    let (mut own_arn, mut cluster, mut instance, mut version) = (None, None, None, None);
+    let (mut last, mut desired, mut connectivity) = (None, None, None);
+    let (mut group, mut definition, mut started_at) = (None, None, None);
+    let (mut stop_code, mut stopped_reason) = (None, None);
     let mut first = cursor.object("detail")?;
     while let Some(key) = cursor.key(&mut first)? {
         match &*key {
             b"taskArn" => own_arn = cursor.text("detail.taskArn")?,
             b"clusterArn" => cluster = cursor.text("detail.clusterArn")?,
-            b"containerInstanceArn" => fact.instance = cursor.text("detail.containerInstanceArn")?,
-            b"version" => fact.version = cursor.integer("detail.version")?,
+            b"containerInstanceArn" => instance = cursor.text("detail.containerInstanceArn")?,
+            b"version" => version = cursor.integer("detail.version")?,
             b"lastStatus" => last = cursor.text("detail.lastStatus")?,
             b"desiredStatus" => desired = cursor.text("detail.desiredStatus")?,
-            b"group" => fact.group = cursor.text("detail.group")?,
-            b"taskDefinitionArn" => fact.definition = cursor.text("detail.taskDefinitionArn")?,
+            b"group" => group = cursor.text("detail.group")?,
+            b"taskDefinitionArn" => definition = cursor.text("detail.taskDefinitionArn")?,
             b"connectivity" => connectivity = cursor.text("detail.connectivity")?,
-            b"startedAt" => fact.started_at = cursor.time("detail.startedAt")?,
-            b"stopCode" => fact.stop_code = cursor.text("detail.stopCode")?,
-            b"stoppedReason" => fact.stopped_reason = cursor.text("detail.stoppedReason")?,
+            b"startedAt" => started_at = cursor.time("detail.startedAt")?,
+            b"stopCode" => stop_code = cursor.text("detail.stopCode")?,
+            b"stoppedReason" => stopped_reason = cursor.text("detail.stoppedReason")?,
             _ => cursor.skip()?,
         }
     }
-    fact.arn = arn(own_arn, "detail.taskArn")?;
-    fact.cluster = arn(cluster, "detail.clusterArn")?;
-    fact.last_status = last.map_or(TaskStatus::Other, |status| TaskStatus::parse(&status));
-    fact.desired_running = desired.as_deref() == Some("RUNNING");
-    fact.connected = match connectivity.as_deref() {
-        Some("CONNECTED") => Some(true),
-        Some("DISCONNECTED") => Some(false),
-        _ => None,
-    };
-    Ok(fact)
+    Ok(Fact::Task(TaskFact {
+        arn: arn(own_arn, "detail.taskArn")?,
+        cluster: arn(cluster, "detail.clusterArn")?,
+        instance,
+        version,
+        last_status: last.map_or(TaskStatus::Other, |status| TaskStatus::parse(&status)),
+        desired_running: desired.as_deref() == Some("RUNNING"),
+        group,
+        definition,
+        connected: match connectivity.as_deref() {
+            Some("CONNECTED") => Some(true),
+            Some("DISCONNECTED") => Some(false),
+            _ => None,
+        },
+        started_at,
+        stop_code,
+        stopped_reason,
+    }))
 }
 
 fn service_action<'a>(

@@ -78,6 +78,7 @@ pub fn decode_event(body: &[u8]) -> Result<Observation<'_>, Undecodable> {
 }
 
 /// Scans `text` and hands a cursor at its beginning to `read`.
+#[inline(always)]
 fn with_cursor<'a, T>(
     text: &'a str,
     read: impl FnOnce(&mut Cursor<'a, '_>) -> Result<T, Undecodable>,
@@ -114,6 +115,7 @@ enum Kind {
     Unknown,
 }
 
+#[inline(always)]
 fn envelope<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Observation<'a>, Undecodable> {
     let mut envelope = Envelope::default();
     let mut at = None;
@@ -199,6 +201,7 @@ impl<'a> Envelope<'a> {
         })
     }
 
+    #[inline]
     fn detail(&self, cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
         match self.kind()? {
             Kind::Ecs(kind) => ecs::detail(kind, cursor, self),

@@ -17,7 +17,7 @@ pub(super) fn scan(bytes: &[u8], blocks: &mut [Block]) -> Result<bool, Undecodab
         padded[..rest.len()].copy_from_slice(rest);
         blocks[whole.len()] = pass.absorb(&see(&padded), whole.len() * WIDTH, spread)?;
     }
-    pass.finish(bytes, blocks)
+    pass.finish(bytes)
 }
 
 fn see(chunk: &[u8; WIDTH]) -> Seen {
