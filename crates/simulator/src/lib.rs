@@ -6,8 +6,24 @@
 //! | to learn | read |
 //! |---|---|
 //! | what there is: hosts, machines, agents, groups, services, tasks | [`world`] |
+//! | how agents live and die | [`agent`] |
+//! | a story in a file | [`scenario`] |
+//! | what happens in it, to whom | [`timeline`] |
+//! | a world with its story, running | [`simulation`] |
+//! | changes as EventBridge events | [`events`] |
+//! | what becomes of them on the way | [`courier`] |
+//! | what goes wrong with events and calls | [`faults`] |
+//! | the API's token buckets | [`throttle`] |
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
+pub mod agent;
 pub mod clock;
+pub mod courier;
+pub mod events;
+pub mod faults;
+pub mod scenario;
 pub mod seed;
+pub mod simulation;
+pub mod throttle;
+pub mod timeline;
 pub mod world;

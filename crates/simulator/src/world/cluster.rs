@@ -29,6 +29,8 @@ pub struct Cluster {
     pub host_arn_prefix: String,
     /// Task ARNs up to the id.
     pub task_arn_prefix: String,
+    /// Its services.
+    pub services: Vec<super::id::ServiceId>,
     /// Where the placement of tasks goes on looking.
     pub(crate) cursor: u32,
 }

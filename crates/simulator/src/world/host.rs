@@ -23,6 +23,12 @@ pub struct Host {
     pub connectivity: Check,
     /// CONTAINER_RUNTIME.
     pub runtime: Check,
+    /// Since when ECS has called the agent disconnected; `None` while it is connected.
+    pub away_since: Option<Moment>,
+    /// Version at which the agent was last seen leaving.
+    pub(crate) away_version: u32,
+    /// Tasks here that are on their way to somewhere.
+    pub(crate) unsettled: u16,
     /// First of its tasks, stopped ones included: a chain through [`Task::next_on_host`](super::service::Task).
     pub(crate) first_task: u32,
 }

@@ -96,7 +96,7 @@ impl Namer {
 
     fn wide(self, kind: Kind, number: u64) -> u128 {
         let low = self.low(kind, number);
-        u128::from(mix(low ^ self.key)) << 64 | u128::from(low)
+        u128::from(mix(low ^ mix(self.key.rotate_left(17) ^ kind as u64))) << 64 | u128::from(low)
     }
 
     fn read_wide(self, kind: Kind, hex: &str) -> Option<u64> {

@@ -48,6 +48,8 @@ pub struct Machine {
     pub host: Option<HostId>,
     /// The agent on it.
     pub agent: Agent,
+    /// The truth as last written down for judges: healthy, reachable.
+    pub(crate) noted: Option<(bool, bool)>,
 }
 
 /// The ECS agent on a machine: the truth.
@@ -183,6 +185,11 @@ impl Machine {
             && !self.agent.cut
             && !self.agent.docker_sick
             && self.agent.flaps_every == 0
+    }
+
+    /// Its agent runs and has a network.
+    pub fn can_talk(&self) -> bool {
+        self.state == MachineState::Running && self.agent.process == Process::Alive && !self.agent.cut
     }
 
     /// Whether EC2 still lists it: terminated machines are forgotten after about an hour.

@@ -3,16 +3,23 @@
 //! [`World`] owns everything. Its lists are public to read; what changes them goes through [`World::advance_to`] (time
 //! passes) and the calls in [`control`] (somebody does something).
 
+pub(crate) mod agenda;
+mod autoscaling;
+pub mod build;
 pub mod change;
 pub mod cluster;
+pub mod control;
 pub mod group;
 pub mod host;
 pub mod id;
 pub mod kind;
+mod live;
 pub mod machine;
 pub mod place;
 pub mod read;
+mod scheduler;
 pub mod service;
+mod tasks;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -71,6 +78,11 @@ pub struct World {
     /// Earlier states of hosts, for stale reads; kept for so many milliseconds, 0: not at all.
     pub(crate) memory_ms: i64,
     pub(crate) earlier: HashMap<HostId, VecDeque<(Moment, HostState)>>,
+    pub(crate) agenda: agenda::Agenda,
+    /// Hosts that left, by the moment their absence becomes an impairment; and the version they left at.
+    pub(crate) away: VecDeque<(Moment, HostId, u32)>,
+    /// While the world is being furnished, nothing is news.
+    pub(crate) silent: bool,
     pub(crate) serial: u64,
     pub(crate) symbols: Symbols,
     pub(crate) streams: Streams,
@@ -113,6 +125,8 @@ pub struct Habits {
     pub task_step_ms: (i64, i64),
     /// How often a service in trouble is looked at again.
     pub scheduler_retry_ms: i64,
+    /// How long status checks must fail before a group replaces the machine.
+    pub group_patience_ms: i64,
     /// How long a deregistering or dead registration stays describable; 0: for ever.
     pub forget_inactive_ms: i64,
 }
@@ -135,6 +149,7 @@ impl Default for Habits {
             status_check_ms: (120_000, 300_000),
             task_step_ms: (700, 6_000),
             scheduler_retry_ms: 60_000,
+            group_patience_ms: 8 * 60_000,
             forget_inactive_ms: 3_600_000,
         }
     }
@@ -184,6 +199,9 @@ impl World {
             keep_truth: false,
             memory_ms: 0,
             earlier: HashMap::new(),
+            agenda: agenda::Agenda::default(),
+            away: VecDeque::new(),
+            silent: false,
             serial: 0,
             symbols: Symbols::default(),
             streams: Streams::new(seed),

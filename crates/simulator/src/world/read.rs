@@ -4,7 +4,7 @@ use super::{
     Check, CheckKind, Cluster, ClusterId, DefinitionId, Eni, Group, GroupId, Host, HostId, HostState, HostStatus,
     Machine, MachineId, NO_TASK, Place, PlaceId, Service, ServiceId, Task, TaskDefinition, TaskId, World,
 };
-use crate::clock::{MINUTE, Moment};
+use crate::clock::MINUTE;
 
 /// Registered and remaining resources of a host (spec A.5). Ports taken are the agent's own five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,11 +324,6 @@ impl World {
             CheckKind::AgentConnectivity => host.connectivity,
             CheckKind::ContainerRuntime => host.runtime,
         })
-    }
-
-    /// Since when ECS has called the agent disconnected; `None` while it is connected.
-    pub fn away_since(&self, host: HostId) -> Option<Moment> {
-        self.host(host).and_then(|host| (!host.said.connected).then_some(host.said.updated_at))
     }
 
     /// The network interface of a task; `None` without awsvpc.

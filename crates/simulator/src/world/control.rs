@@ -1,0 +1,189 @@
+//! What somebody does to the account: the write calls of ECS, Auto Scaling, EC2 and SSM, with their refusals.
+
+use super::{
+    ClusterId, DefinitionId, GroupId, HostId, HostStatus, Lifecycle, MachineId, MachineState, ServiceId, StopCode,
+    TaskId, TaskStatus, World,
+};
+
+/// Why a call is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such thing.
+    #[error("The referenced {0} was not found.")]
+    Missing(&'static str),
+    /// It cannot be done now; the text is AWS's own in substance.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// How far an SSM command came on a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandOutcome {
+    /// It ran.
+    Success,
+    /// SSM could not reach the machine.
+    Undeliverable,
+}
+
+impl World {
+    /// UpdateContainerInstancesState: DRAINING only from ACTIVE, and back (spec C.2).
+    pub fn set_draining(&mut self, host: HostId, draining: bool) -> Result<(), Refusal> {
+        let found = self.host(host).ok_or(Refusal::Missing("container instance"))?;
+        let (from, to) = if draining {
+            (HostStatus::Active, HostStatus::Draining)
+        } else {
+            (HostStatus::Draining, HostStatus::Active)
+        };
+        if found.said.status == to {
+            return Ok(());
+        }
+        if found.said.status != from {
+            let word = found.said.status.word();
+            return Err(Refusal::Invalid(format!("A container instance in the {word} status cannot be updated.")));
+        }
+        let cluster = found.cluster;
+        self.change_host(host, |said| said.status = to);
+        for service in self.clusters.get(cluster.index()).map(|it| it.services.clone()).unwrap_or_default() {
+            self.look_at_service(service, 500);
+        }
+        Ok(())
+    }
+
+    /// DeregisterContainerInstance. Without `force` it is refused while tasks run.
+    pub fn deregister(&mut self, host: HostId, force: bool) -> Result<(), Refusal> {
+        let found = self.host(host).ok_or(Refusal::Missing("container instance"))?;
+        if found.said.status == HostStatus::Inactive {
+            return Err(Refusal::Missing("container instance"));
+        }
+        if found.said.running > 0 && !force {
+            return Err(Refusal::Invalid("Found running tasks on the instance.".into()));
+        }
+        self.end_tasks(host, StopCode::UserInitiated, "Container instance deregistration forced by user");
+        self.make_inactive(host);
+        Ok(())
+    }
+
+    /// StopTask.
+    pub fn stop_task(&mut self, task: TaskId, reason: &str) -> Result<(), Refusal> {
+        self.task(task).ok_or(Refusal::Missing("task"))?;
+        let reason = self.intern(if reason.is_empty() { "Task stopped by user" } else { reason });
+        self.want_stopped(task, StopCode::UserInitiated, reason, None);
+        Ok(())
+    }
+
+    /// RunTask with a count of one; the error is the reason of the failure, `RESOURCE:CPU` and the like.
+    pub fn run_task(&mut self, cluster: ClusterId, definition: DefinitionId) -> Result<TaskId, &'static str> {
+        let host = self.find_room(cluster, definition).map_err(|(why, _)| why.word())?;
+        self.place_task(None, definition, host, false).ok_or("MISSING")
+    }
+
+    /// UpdateService with another desired count.
+    pub fn set_desired_count(&mut self, service: ServiceId, desired: u32) -> Result<(), Refusal> {
+        self.services.get_mut(service.index()).ok_or(Refusal::Missing("service"))?.desired = desired;
+        self.look_at_service(service, 500);
+        Ok(())
+    }
+
+    /// TerminateInstanceInAutoScalingGroup.
+    pub fn terminate_in_group(&mut self, machine: MachineId, decrement: bool) -> Result<(), Refusal> {
+        let id = self.machine_id(machine);
+        let unknown =
+            || Refusal::Invalid(format!("Instance Id not found - No managed instance found for instance ID {id}"));
+        let found = self.machine(machine).ok_or_else(unknown)?;
+        let group = found.group.ok_or_else(unknown)?;
+        if matches!(found.lifecycle, Lifecycle::Terminated | Lifecycle::None) {
+            return Err(unknown());
+        }
+        if decrement {
+            let held = self.groups.get_mut(group.index()).ok_or_else(unknown)?;
+            if held.desired <= held.min {
+                return Err(Refusal::Invalid(format!(
+                    "Currently, desiredSize equals minSize ({}). Terminating instance without replacement will violate \
+                     group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower \
+                     group's min size.",
+                    held.min
+                )));
+            }
+            held.desired -= 1;
+        }
+        self.leave_group(machine);
+        Ok(())
+    }
+
+    /// SetDesiredCapacity.
+    pub fn set_desired_capacity(&mut self, group: GroupId, desired: u32) -> Result<(), Refusal> {
+        let found = self.groups.get_mut(group.index()).ok_or(Refusal::Missing("group"))?;
+        if desired > found.max {
+            let max = found.max;
+            return Err(Refusal::Invalid(format!(
+                "New SetDesiredCapacity value {desired} is above max value {max} for the AutoScalingGroup."
+            )));
+        }
+        if desired < found.min {
+            let min = found.min;
+            return Err(Refusal::Invalid(format!(
+                "New SetDesiredCapacity value {desired} is below min value {min} for the AutoScalingGroup."
+            )));
+        }
+        found.desired = desired;
+        self.look_at_group(group, 1_000);
+        Ok(())
+    }
+
+    /// SetInstanceHealth: an unhealthy member is replaced on the group's own schedule.
+    pub fn set_group_health(&mut self, machine: MachineId, healthy: bool) -> Result<(), Refusal> {
+        let found = self.machines.get_mut(machine.index()).ok_or(Refusal::Missing("instance"))?;
+        found.group_healthy = healthy;
+        if let Some(group) = found.group {
+            self.group_notices(group);
+        }
+        Ok(())
+    }
+
+    /// RebootInstances: the registration stays; the agent is away for a minute or two.
+    pub fn reboot(&mut self, machine: MachineId) -> Result<(), Refusal> {
+        let found = self.machines.get_mut(machine.index()).ok_or(Refusal::Missing("instance"))?;
+        if found.state != MachineState::Running {
+            return Err(Refusal::Invalid(format!("The instance is in the {} state.", found.state.word())));
+        }
+        found.agent.docker_sick = false;
+        self.restart_agent(machine);
+        Ok(())
+    }
+
+    /// SSM RunCommand `systemctl restart ecs` on a machine.
+    pub fn send_restart(&mut self, machine: MachineId) -> Result<CommandOutcome, Refusal> {
+        let found = self.machine(machine).ok_or(Refusal::Missing("instance"))?;
+        if !found.in_ssm {
+            return Err(Refusal::Invalid("Instances not in a valid state for account".into()));
+        }
+        if found.ping_lost_at.is_some() {
+            return Ok(CommandOutcome::Undeliverable);
+        }
+        self.restart_agent(machine);
+        Ok(CommandOutcome::Success)
+    }
+
+    /// DeleteCluster, of whatever is in it: hosts go INACTIVE without their machines being touched.
+    pub fn delete_cluster(&mut self, cluster: ClusterId) -> Result<(), Refusal> {
+        let hosts = self.cluster(cluster).ok_or(Refusal::Missing("cluster"))?.hosts.clone();
+        for host in hosts {
+            self.deregister(host, true)?;
+        }
+        if let Some(cluster) = self.clusters.get_mut(cluster.index()) {
+            cluster.active = false;
+        }
+        Ok(())
+    }
+
+    /// How many tasks of a cluster are running by ECS's counting, recounted: a check on the books.
+    pub fn recount(&self, cluster: ClusterId) -> (u32, u32) {
+        let of_cluster =
+            self.tasks.iter().filter(|task| task.present && task.cluster == cluster && task.said.desired_running);
+        of_cluster.fold((0, 0), |(running, pending), task| match task.said.last {
+            TaskStatus::Running => (running + 1, pending),
+            TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating => (running, pending + 1),
+            _ => (running, pending),
+        })
+    }
+}

@@ -1,0 +1,338 @@
+//! Services keep their desired count: tasks go to ACTIVE hosts whose agent is connected and that have room (spec C.2,
+//! A.8).
+
+use super::{
+    DefinitionId, HostId, HostStatus, Rollout, ServiceId, ServiceMessage, StopCode, Strategy, TaskId, TaskStatus, What,
+    World,
+    agenda::Deed,
+    change::{PlacementFailure, ServiceAction},
+};
+use crate::{clock::HOUR, seed::Purpose};
+
+/// The same failed placement is said again after this time (spec A.8).
+const REPEAT_FAILURE_MS: i64 = 6 * HOUR;
+
+/// The most tasks started by one look at a service, as the real scheduler works in batches.
+const BATCH: usize = 200;
+
+impl World {
+    /// Puts a look at the service on the agenda, unless one is there.
+    pub(crate) fn look_at_service(&mut self, service: ServiceId, in_ms: i64) {
+        let Some(found) = self.services.get_mut(service.index()) else { return };
+        if !std::mem::replace(&mut found.check_due, true) {
+            self.later(in_ms, Deed::CheckService(service));
+        }
+    }
+
+    /// A host became usable, or unusable: services that lack tasks look again, daemons too.
+    pub(crate) fn services_look_again(&mut self, host: HostId) {
+        let Some(cluster) = self.hosts.get(host.index()).map(|host| host.cluster) else { return };
+        let Some(services) = self.clusters.get(cluster.index()).map(|cluster| cluster.services.clone()) else { return };
+        for id in services {
+            let service = &self.services[id.index()];
+            let lacks = (service.running + service.pending) < service.desired || service.placement_failed_at.is_some();
+            if lacks || service.strategy == Strategy::Daemon && self.hosts[host.index()].first_task == super::NO_TASK {
+                self.look_at_service(id, 1_000);
+            }
+        }
+    }
+
+    pub(crate) fn check_service(&mut self, id: ServiceId) {
+        let Some(service) = self.services.get_mut(id.index()) else { return };
+        service.check_due = false;
+        match service.strategy {
+            Strategy::Replica => self.check_replicas(id),
+            Strategy::Daemon => self.check_daemon(id),
+        }
+        self.settle_deployment(id);
+    }
+
+    fn check_replicas(&mut self, id: ServiceId) {
+        let Some(service) = self.services.get(id.index()) else { return };
+        let (desired, definition, cluster) = (service.desired, service.definition, service.cluster);
+        let minimum = (service.desired * service.minimum_healthy_percent).div_ceil(100);
+        let maximum = service.desired * service.maximum_percent / 100;
+        // `leaving`: on a draining host or of an older deployment; replaced first, then stopped.
+        let (mut good, mut good_running, mut leaving, mut leaving_running) = (Vec::new(), 0, Vec::new(), 0);
+        for &task in &service.tasks {
+            let Some(found) = self.task(task) else { continue };
+            if !found.said.desired_running {
+                continue;
+            }
+            let draining =
+                self.hosts.get(found.host.index()).is_some_and(|host| host.said.status == HostStatus::Draining);
+            let runs = found.said.last == TaskStatus::Running;
+            if draining || found.definition != definition {
+                leaving.push((task, runs));
+                leaving_running += u32::from(runs);
+            } else {
+                good.push(task);
+                good_running += u32::from(runs);
+            }
+        }
+        let total = (good.len() + leaving.len()) as u32;
+        let wanted = desired.saturating_sub(good.len() as u32);
+        let allowed = if leaving.is_empty() { wanted } else { wanted.min(maximum.saturating_sub(total)) };
+        let mut lacking = None;
+        for _ in 0..allowed.min(BATCH as u32) {
+            match self.find_room(cluster, definition) {
+                Ok(host) => {
+                    self.place_task(Some(id), definition, host, false);
+                }
+                Err(why) => {
+                    lacking = Some(why);
+                    break;
+                }
+            }
+        }
+        if allowed > BATCH as u32 && lacking.is_none() {
+            self.look_at_service(id, 1_000);
+        }
+        self.note_placement(id, lacking);
+        if good.len() as u32 > desired {
+            let reason = self.scaling_reason(id);
+            for task in good.into_iter().skip(desired as usize) {
+                self.want_stopped(task, StopCode::ServiceSchedulerInitiated, reason, None);
+            }
+        }
+        let mut spare = (good_running + leaving_running).saturating_sub(minimum);
+        if !leaving.is_empty() {
+            let reason = self.scaling_reason(id);
+            for (task, runs) in leaving {
+                if runs && spare == 0 {
+                    continue;
+                }
+                spare = spare.saturating_sub(u32::from(runs));
+                self.want_stopped(task, StopCode::ServiceSchedulerInitiated, reason, None);
+            }
+            let retry = self.habits.scheduler_retry_ms / 4;
+            self.look_at_service(id, retry);
+        }
+    }
+
+    fn check_daemon(&mut self, id: ServiceId) {
+        let Some(service) = self.services.get(id.index()) else { return };
+        let (definition, cluster) = (service.definition, service.cluster);
+        let mut covered: std::collections::BTreeSet<HostId> = std::collections::BTreeSet::new();
+        let mut surplus: Vec<TaskId> = Vec::new();
+        for &task in &service.tasks {
+            let Some(found) = self.task(task) else { continue };
+            if !found.said.desired_running {
+                continue;
+            }
+            let draining =
+                self.hosts.get(found.host.index()).is_some_and(|host| host.said.status == HostStatus::Draining);
+            if draining || found.definition != definition {
+                surplus.push(task);
+            }
+            covered.insert(found.host);
+        }
+        let reason = self.scaling_reason(id);
+        for task in surplus {
+            self.want_stopped(task, StopCode::ServiceSchedulerInitiated, reason, None);
+        }
+        let Some(found) = self.clusters.get(cluster.index()) else { return };
+        let hosts: Vec<HostId> = found.hosts.iter().copied().filter(|host| !covered.contains(host)).collect();
+        let mut active = covered.len() as u32;
+        for host in hosts {
+            let said = self.hosts[host.index()].said;
+            if said.status != HostStatus::Active {
+                continue;
+            }
+            active += 1;
+            if said.connected && self.lacks(host, definition).is_none() {
+                self.place_task(Some(id), definition, host, false);
+            }
+        }
+        if let Some(service) = self.services.get_mut(id.index()) {
+            service.desired = active;
+        }
+    }
+
+    /// A host of the cluster with room for the task; the search goes on where the last one ended, so tasks spread.
+    pub(crate) fn find_room(
+        &mut self,
+        cluster: super::ClusterId,
+        definition: DefinitionId,
+    ) -> Result<HostId, (PlacementFailure, Option<HostId>)> {
+        let Some(found) = self.clusters.get(cluster.index()) else {
+            return Err((PlacementFailure::NoActiveInstances, None));
+        };
+        let count = found.hosts.len();
+        let mut closest = (PlacementFailure::NoActiveInstances, None);
+        for offset in 0..count {
+            let at = (found.cursor as usize + offset) % count;
+            let host = found.hosts[at];
+            match self.lacks(host, definition) {
+                None => {
+                    self.clusters[cluster.index()].cursor = at as u32 + 1;
+                    return Ok(host);
+                }
+                Some(why) => {
+                    if closest.1.is_none() && self.hosts[host.index()].said.status == HostStatus::Active {
+                        closest = (why, Some(host));
+                    }
+                }
+            }
+        }
+        Err(closest)
+    }
+
+    /// What a host lacks for a task, if anything.
+    pub fn lacks(&self, host: HostId, definition: DefinitionId) -> Option<PlacementFailure> {
+        let (found, what) = (self.hosts.get(host.index())?, self.definitions.get(definition.index())?);
+        if found.said.status != HostStatus::Active {
+            return Some(PlacementFailure::NoActiveInstances);
+        }
+        if !found.said.connected {
+            return Some(PlacementFailure::Agent);
+        }
+        if found.said.cpu_left < what.cpu {
+            return Some(PlacementFailure::Cpu);
+        }
+        if found.said.memory_left < what.memory_mib {
+            return Some(PlacementFailure::Memory);
+        }
+        let enis = self.machines.get(found.machine.index())?.kind.get().task_enis(found.trunk);
+        (what.awsvpc && u32::from(found.said.enis) >= enis).then_some(PlacementFailure::Eni)
+    }
+
+    fn note_placement(&mut self, id: ServiceId, lacking: Option<(PlacementFailure, Option<HostId>)>) {
+        let now = self.now;
+        let Some(service) = self.services.get_mut(id.index()) else { return };
+        let Some((why, closest)) = lacking else {
+            service.placement_failed_at = None;
+            return;
+        };
+        let said_recently = service.placement_failed_at.is_some_and(|at| now.since(at) < REPEAT_FAILURE_MS);
+        let name = service.name.clone();
+        if !said_recently {
+            service.placement_failed_at = Some(now);
+            let tail = match (why, closest) {
+                (PlacementFailure::NoActiveInstances, _) | (_, None) => {
+                    "Reason: No Container Instances were found in your cluster.".to_owned()
+                }
+                (why, Some(host)) => {
+                    let mut hex = Vec::new();
+                    self.namer.write_host(host, &mut hex);
+                    let what = match why {
+                        PlacementFailure::Cpu => "has insufficient CPU units available",
+                        PlacementFailure::Memory => "has insufficient memory available",
+                        PlacementFailure::Eni => "encountered error \"RESOURCE:ENI\"",
+                        _ => "encountered error \"AGENT\"",
+                    };
+                    let hex = String::from_utf8(hex).unwrap_or_default();
+                    format!("The closest matching (container-instance {hex}) {what}.")
+                }
+            };
+            self.say(
+                id,
+                format!(
+                    "(service {name}) was unable to place a task because no container instance met all of its \
+                     requirements. {tail}"
+                ),
+            );
+            self.tell_service(id, ServiceAction::PlacementFailure(why), closest);
+        }
+        let retry = self.habits.scheduler_retry_ms;
+        self.look_at_service(id, retry);
+    }
+
+    fn scaling_reason(&mut self, id: ServiceId) -> super::Symbol {
+        let deployment = self.services.get(id.index()).map_or(0, |service| service.deployment.id);
+        self.intern(&format!("Scaling activity initiated by (deployment ecs-svc/{deployment:019})"))
+    }
+
+    fn say(&mut self, id: ServiceId, message: String) {
+        self.serial += 1;
+        let mut uuid = Vec::new();
+        self.namer.write_event(self.serial, &mut uuid);
+        let line = ServiceMessage { id: String::from_utf8(uuid).unwrap_or_default(), at: self.now, message };
+        if let Some(service) = self.services.get_mut(id.index()) {
+            service.events.push_front(line);
+            service.events.truncate(100);
+        }
+    }
+
+    fn tell_service(&mut self, id: ServiceId, action: ServiceAction, closest: Option<HostId>) {
+        let Some(place) = self.service_place(id) else { return };
+        self.emit(place, What::Service { service: id, action, closest });
+    }
+
+    fn service_place(&self, id: ServiceId) -> Option<super::PlaceId> {
+        let cluster = self.services.get(id.index())?.cluster;
+        self.clusters.get(cluster.index()).map(|cluster| cluster.place)
+    }
+
+    // A deployment is over when all tasks are of its definition and run.
+    fn settle_deployment(&mut self, id: ServiceId) {
+        let Some(service) = self.services.get(id.index()) else { return };
+        if service.deployment.rollout != Rollout::InProgress || service.running < service.desired {
+            return;
+        }
+        let definition = service.definition;
+        let all_new = service.tasks.iter().all(|task| {
+            self.task(*task).is_some_and(|task| task.definition == definition && task.said.last == TaskStatus::Running)
+        });
+        if !all_new {
+            return;
+        }
+        let (now, name, deployment) = (self.now, service.name.clone(), service.deployment.id);
+        let service = &mut self.services[id.index()];
+        (service.deployment.rollout, service.deployment.updated_at) = (Rollout::Completed, now);
+        self.say(id, format!("(service {name}) has reached a steady state."));
+        self.tell_service(id, ServiceAction::SteadyState, None);
+        if let Some(place) = self.service_place(id) {
+            self.emit(place, What::Deployment { service: id, deployment, rollout: Rollout::Completed });
+        }
+    }
+
+    /// Rolls a service out again, with its task definition's next revision.
+    pub fn deploy(&mut self, id: ServiceId) {
+        let Some(service) = self.services.get(id.index()) else { return };
+        let Some(old) = self.definitions.get(service.definition.index()).cloned() else { return };
+        let newest = self.definitions.iter().filter(|other| other.place == old.place && other.family == old.family);
+        let revision = newest.map(|other| other.revision).max().unwrap_or(old.revision) + 1;
+        let definition = DefinitionId(self.definitions.len() as u32);
+        self.definitions.push(super::TaskDefinition { revision, ..old });
+        let deployment = self.streams.of(Purpose::Placement).bits() % 10_u64.pow(19);
+        let now = self.now;
+        let service = &mut self.services[id.index()];
+        service.definition = definition;
+        service.deployment =
+            super::Deployment { id: deployment, rollout: Rollout::InProgress, created_at: now, updated_at: now };
+        if let Some(place) = self.service_place(id) {
+            self.emit(place, What::Deployment { service: id, deployment, rollout: Rollout::InProgress });
+        }
+        self.look_at_service(id, 500);
+    }
+
+    pub(crate) fn churn(&mut self, id: ServiceId) {
+        let Some(service) = self.services.get(id.index()) else { return };
+        let (rate, count) = (service.churn_per_hour, service.tasks.len());
+        if rate <= 0.0 {
+            return;
+        }
+        let ended = self.streams.of(Purpose::Churn).below(count as u64) as usize;
+        let task = self.services[id.index()].tasks.get(ended).copied();
+        if let Some(task) =
+            task.filter(|task| self.task(*task).is_some_and(|task| task.said.last == TaskStatus::Running))
+            && self.task(task).is_some_and(|task| self.hosts[task.host.index()].said.connected)
+        {
+            let reason = self.intern("Essential container in task exited");
+            self.want_stopped(task, StopCode::EssentialContainerExited, reason, Some(1));
+        }
+        self.schedule_churn(id);
+    }
+
+    pub(crate) fn schedule_churn(&mut self, id: ServiceId) {
+        let Some(service) = self.services.get(id.index()) else { return };
+        let per_hour = service.churn_per_hour * f64::from(service.desired.max(1));
+        if per_hour <= 0.0 {
+            return;
+        }
+        let unit = self.streams.of(Purpose::Churn).unit();
+        let wait = (-(1.0 - unit).ln() / per_hour * HOUR as f64).min(24.0 * HOUR as f64) as i64;
+        self.later(wait.max(1), Deed::Churn(id));
+    }
+}
