@@ -145,7 +145,7 @@ fn admit_instance(fleet: &Fleet, fact: &InstanceFact<'_>, at: i64, looked: bool)
         Some(host) if host.hearsay => Admission::News,
         Some(host) => by_order(order(host.version, host.fact_at, fact.version, at)),
         None if fleet.is_foreign(&fact.cluster) => Admission::Foreign,
-        None if fact.status == InstanceStatus::Inactive => Admission::Stale,
+        None if looked && fact.status == InstanceStatus::Inactive => Admission::Stale,
         None if !looked && key.is_some_and(|key| fleet.departed_hosts.outlived(&key, fact.version)) => Admission::Stale,
         None => Admission::News,
     }
@@ -156,7 +156,7 @@ fn admit_task(fleet: &Fleet, fact: &TaskFact<'_>, at: i64, looked: bool) -> Admi
     match key.and_then(|key| fleet.tasks.get(fleet.tasks.find(&key)?)) {
         Some(task) => by_order(order(task.version, task.fact_at, fact.version, at)),
         None if fleet.is_foreign(&fact.cluster) => Admission::Foreign,
-        None if fact.last_status.is_over() => Admission::Stale,
+        None if looked && fact.last_status.is_over() => Admission::Stale,
         None if !looked && key.is_some_and(|key| fleet.departed_tasks.outlived(&key, fact.version)) => Admission::Stale,
         None => Admission::News,
     }

@@ -10,7 +10,6 @@ use crate::{
     host::Millis,
     id::CaseId,
     journal::{Record, Stage, Trouble},
-    judge::Judgement,
     remedy::Decision,
     slab::Slot,
     state::{Fleet, stamp},
@@ -111,6 +110,7 @@ pub struct Case {
 pub struct Cases {
     open: Vec<Option<Case>>,
     free: Vec<Slot>,
+    doubts: Vec<Slot>,
     next_id: u32,
     closed: VecDeque<CaseView>,
     /// Cases of absence that ended within the grace: the routine reconnects.
@@ -153,8 +153,17 @@ impl Cases {
         self.next_id
     }
 
+    /// The open doubts, in the order of their opening.
+    pub fn doubts(&self) -> impl Iterator<Item = (Slot, CaseId, CohortKey)> {
+        self.doubts.iter().filter_map(|&slot| match self.get(slot)?.subject {
+            Subject::Cohort(key) => Some((slot, self.get(slot)?.id, key)),
+            _ => None,
+        })
+    }
+
     fn insert(&mut self, case: Case) -> Slot {
-        match self.free.pop() {
+        let doubt = case.trouble == Trouble::Doubt;
+        let slot = match self.free.pop() {
             Some(slot) => {
                 self.open[slot as usize] = Some(case);
                 slot
@@ -163,12 +172,19 @@ impl Cases {
                 self.open.push(Some(case));
                 (self.open.len() - 1) as Slot
             }
+        };
+        if doubt {
+            self.doubts.push(slot);
         }
+        slot
     }
 
     fn remove(&mut self, slot: Slot) -> Option<Case> {
         let case = self.open.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
+        if case.trouble == Trouble::Doubt {
+            self.doubts.retain(|&doubt| doubt != slot);
+        }
         Some(case)
     }
 }
@@ -269,23 +285,19 @@ impl Fleet {
     }
 
     /// Gives a case a signal; moves it, and records the move, if the table knows one.
-    pub(crate) fn signal(
-        &mut self,
-        slot: Slot,
-        signal: Signal,
-        judgement: &Judgement,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
+    pub(crate) fn signal(&mut self, slot: Slot, signal: Signal, effects: &mut Vec<Effect>) -> bool {
         let Some(case) = self.cases.get_mut(slot) else { return false };
         let Some(to) = next(case.stage, signal) else { return false };
         let from = std::mem::replace(&mut case.stage, to);
+        let (id, subject) = (case.id, case.subject);
+        let judgement = self.judge_subject(subject, Some(slot), self.now);
         effects.push(Effect::Record(Record::CaseMoved {
-            case: case.id,
+            case: id,
             from,
             to,
             verdict: judgement.verdict,
             confidence: judgement.confidence,
-            reasons: judgement.reasons.clone(),
+            reasons: judgement.reasons,
         }));
         true
     }

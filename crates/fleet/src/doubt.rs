@@ -19,6 +19,9 @@ use crate::{
 /// Of two explanations, one must fit this much better to replace a doubt's name: names should not flicker.
 const CLEARLY_BETTER: f64 = 1.05;
 
+/// More doubts at once than this tell nobody anything.
+const MOST_DOUBTS: usize = 64;
+
 impl Fleet {
     /// Whether a cohort misses so many hosts, not yet covered by a doubt, that they cannot be single troubles.
     pub(crate) fn misses_too_many(&self, key: CohortKey) -> bool {
@@ -47,13 +50,15 @@ impl Fleet {
         self.lift_doubts(effects);
         self.hold_strays(effects);
         self.rename_doubts(effects);
-        while let Some(key) = self.guilty_cohort() {
+        // Each round covers at least one loss; the bound only guards against a mistake in that reasoning.
+        for _ in 0..MOST_DOUBTS {
+            let Some(key) = self.guilty_cohort() else { break };
             match self.overlapping_doubt(key) {
                 Some(slot) => self.widen_doubt(slot, key, effects),
                 None => self.open_doubt(key, effects),
             }
         }
-        if self.cases.iter().any(|(_, case)| case.trouble == Trouble::Doubt) {
+        if self.cases.doubts().next().is_some() {
             self.weigh_soon();
         }
     }
@@ -116,7 +121,7 @@ impl Fleet {
             return None;
         }
         let holders = self.away_members(key).filter_map(|(_, _, held_by)| held_by).min()?;
-        self.cases.iter().find(|(_, case)| case.id == holders).map(|(slot, _)| slot)
+        self.cases.doubts().find(|(_, id, _)| *id == holders).map(|(slot, ..)| slot)
     }
 
     fn widen_doubt(&mut self, slot: Slot, key: CohortKey, effects: &mut Vec<Effect>) {
@@ -146,15 +151,8 @@ impl Fleet {
 
     /// Hosts of a doubted cohort that went away after the doubt was opened.
     fn hold_strays(&mut self, effects: &mut Vec<Effect>) {
-        let doubts: Vec<(CaseId, CohortKey)> = self
-            .cases
-            .iter()
-            .filter_map(|(_, case)| match case.subject {
-                Subject::Cohort(key) => Some((case.id, key)),
-                _ => None,
-            })
-            .collect();
-        for (id, key) in doubts {
+        let doubts: Vec<(Slot, CaseId, CohortKey)> = self.cases.doubts().collect();
+        for (_, id, key) in doubts {
             self.hold_members(key, id, effects);
         }
     }
@@ -176,8 +174,7 @@ impl Fleet {
         if let Some(case) = self.cases.get_mut(case) {
             case.held_by = Some(doubt);
         }
-        let judgement = self.judge_subject(Subject::Host(host), Some(case), self.now);
-        if !self.signal(case, Signal::Doubted, &judgement, effects)
+        if !self.signal(case, Signal::Doubted, effects)
             && let Some(case) = self.cases.get_mut(case)
         {
             case.held_by = None;
@@ -190,25 +187,14 @@ impl Fleet {
         let host = self.hosts.get(host)?;
         let values = self.cohort_values(host);
         self.cases
-            .iter()
-            .filter_map(|(_, case)| match case.subject {
-                Subject::Cohort((shared, value)) => Some((case.id, shared, value)),
-                _ => None,
-            })
-            .find(|(_, shared, value)| values[*shared as usize] == Some(*value))
-            .map(|(id, ..)| id)
+            .doubts()
+            .find(|(_, _, (shared, value))| values[*shared as usize] == Some(*value))
+            .map(|(_, id, _)| id)
     }
 
     /// Closes doubts whose cohort misses less than half of what opened them; the cases left start their grace anew.
     fn lift_doubts(&mut self, effects: &mut Vec<Effect>) {
-        let doubts: Vec<(Slot, CaseId, CohortKey)> = self
-            .cases
-            .iter()
-            .filter_map(|(slot, case)| match case.subject {
-                Subject::Cohort(key) => Some((slot, case.id, key)),
-                _ => None,
-            })
-            .collect();
+        let doubts: Vec<(Slot, CaseId, CohortKey)> = self.cases.doubts().collect();
         for (slot, id, key) in doubts {
             let tally = self.cohorts.tally(key);
             let bound = (f64::from(tally.members) * self.policy.doubt_share / 2.0)
@@ -239,8 +225,7 @@ impl Fleet {
             case.held_by = None;
             case.looks = 0;
         }
-        let judgement = self.judge_subject(Subject::Host(host), Some(case), self.now);
-        self.signal(case, Signal::DoubtLifted, &judgement, effects);
+        self.signal(case, Signal::DoubtLifted, effects);
         self.set_deadline(case, self.now + i64::from(self.policy.grace_secs) * 1000);
         self.recount(host, &before);
     }
@@ -303,18 +288,8 @@ impl Fleet {
             .filter(|((shared, _), _)| *shared == Trait::Place)
             .map(|(_, tally)| tally.missing)
             .sum();
-        let doubts: Vec<(Slot, CohortKey)> = self
-            .cases
-            .iter()
-            .filter_map(|(slot, case)| match case.subject {
-                Subject::Cohort(key) => Some((slot, key)),
-                _ => None,
-            })
-            .collect();
-        if doubts.len() != 1 {
-            return;
-        }
-        for (slot, key) in doubts {
+        let doubts: Vec<(Slot, CaseId, CohortKey)> = self.cases.doubts().collect();
+        if let [(slot, _, key)] = doubts[..] {
             let now_fits = explains(self.cohorts.tally(key), total);
             let better = self
                 .cohorts

@@ -117,11 +117,8 @@ impl Fleet {
             };
             return Judgement::new(Verdict::Doubt, DOUBT_CONFIDENCE, host.agent_since, away).and(why);
         }
-        let ping_lost = machine.is_some_and(|machine| {
-            machine.ping.value.is_some_and(|ping| ping.online != Some(true)) && machine.ping.value.is_some()
-        });
-        let ping_online =
-            machine.is_some_and(|machine| machine.ping.value.is_some_and(|ping| ping.online == Some(true)));
+        let ping = machine.and_then(|machine| machine.ping.value).and_then(|ping| ping.online);
+        let (ping_lost, ping_online) = (ping == Some(false), ping == Some(true));
         let impaired = machine.and_then(impairment);
         let ecs_says_lost = self.ecs_says_lost(host);
         let confirmed = case.is_some_and(|case| matches!(case.stage, Stage::Confirmed | Stage::Decided));
@@ -159,10 +156,12 @@ impl Fleet {
             judgement.confidence = confidence;
             return judgement;
         }
-        let mut judgement = Judgement::new(Verdict::Suspected, Confidence::Low, host.agent_since, away).and(format!(
-            "agents reconnect about twice an hour by design; it is looked at again after {}",
-            duration_words(i64::from(self.policy.grace_secs))
-        ));
+        let grace = duration_words(i64::from(self.policy.grace_secs));
+        let waits_for = match case.map(|case| case.stage) {
+            Some(Stage::Confirming) => format!("the grace of {grace} is over, and a fresh look is under way"),
+            _ => format!("agents reconnect about twice an hour by design; it is looked at again after {grace}"),
+        };
+        let mut judgement = Judgement::new(Verdict::Suspected, Confidence::Low, host.agent_since, away).and(waits_for);
         if let Some(what) = impaired {
             judgement = judgement.and(format!("EC2 status checks fail: {what}"));
         }
@@ -428,8 +427,10 @@ impl Fleet {
 }
 
 fn looks_sentence(case: &Case) -> String {
-    let times = if case.looks == 1 { "time".to_owned() } else { "times in a row".to_owned() };
-    format!("looked at again {} {times}: still away", case.looks)
+    match case.looks {
+        1 => "looked at again: still away".to_owned(),
+        looks => format!("looked at again {looks} times in a row: still away"),
+    }
 }
 
 /// What EC2's status checks complain of, if they do.

@@ -24,7 +24,7 @@ impl Remedy {
         match self {
             Self::RestartAgent => "restart the ECS agent through SSM",
             Self::RestartRuntime => "restart the container runtime through SSM",
-            Self::Replace => "drain the host and have its Auto Scaling group replace it",
+            Self::Replace => "drain what can be drained and have the Auto Scaling group replace the machine",
             Self::Deregister => "deregister the container instance: its machine is gone",
             Self::TellSomeone => "tell a person: there is no safe remedy here",
         }

@@ -71,8 +71,7 @@ impl Fleet {
                     if let Some(case) = self.cases.get_mut(case) {
                         case.held_by = Some(doubt);
                     }
-                    let judgement = self.judge_subject(Subject::Host(slot), Some(case), self.now);
-                    self.signal(case, Signal::Doubted, &judgement, effects);
+                    self.signal(case, Signal::Doubted, effects);
                 }
             }
             (Some(case), None) => {
@@ -92,7 +91,7 @@ impl Fleet {
         }
         let judgement = self.judge_subject(Subject::Host(slot), Some(case_slot), self.now);
         if case.decided_verdict != Some(judgement.verdict) {
-            self.signal(case_slot, Signal::Changed, &judgement, effects);
+            self.signal(case_slot, Signal::Changed, effects);
             self.set_deadline(case_slot, self.now + 1000);
         }
     }
@@ -171,8 +170,7 @@ impl Fleet {
         case.looks = case.looks.saturating_add(1);
         let (stage, subject, since, asked_at) = (case.stage, case.subject, case.since, case.asked_at);
         if stage == Stage::Confirming && at >= asked_at {
-            let judgement = self.judge_subject(subject, Some(slot), self.now);
-            self.signal(slot, Signal::LookAgrees, &judgement, effects);
+            self.signal(slot, Signal::LookAgrees, effects);
             let act_at = since + i64::from(self.policy.act_after_secs) * 1000;
             self.set_deadline(slot, act_at.max(self.now + 1000));
         } else if stage == Stage::Confirmed && asked_at != 0 {
@@ -202,8 +200,7 @@ impl Fleet {
         }
         match stage {
             Stage::Suspected => {
-                let judgement = self.judge_subject(subject, Some(slot), self.now);
-                self.signal(slot, Signal::GraceOver, &judgement, effects);
+                self.signal(slot, Signal::GraceOver, effects);
                 self.ask_look(slot, true);
             }
             Stage::Confirming => self.ask_look(slot, true),
@@ -277,7 +274,7 @@ impl Fleet {
             Subject::Host(host) => Some((host, self.standing(host))),
             _ => None,
         };
-        if !self.signal(slot, Signal::DecisionMade, &judgement, effects) {
+        if !self.signal(slot, Signal::DecisionMade, effects) {
             return;
         }
         self.set_deadline(slot, 0);

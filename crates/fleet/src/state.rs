@@ -187,10 +187,15 @@ impl Fleet {
         self.recount_removed(&before);
         if let Some(host) = self.hosts.remove(slot) {
             self.gaps.remove(&host.key);
-            let limit = 256 + self.hosts.len() / 32;
-            self.departed_hosts.remember(host.key, host.version, self.now, limit);
+            self.remember_host(host.key, host.version, self.now);
         }
         self.forget_machine_if_gone(machine, effects);
+    }
+
+    /// Remembers a host that is over, in case an older event about it comes later.
+    pub(crate) fn remember_host(&mut self, key: Key, version: i64, at: Millis) {
+        let limit = 256 + self.hosts.len() / 32;
+        self.departed_hosts.remember(key, version, at, limit);
     }
 
     /// Forgets a machine that EC2 does not know any more, that is in no group and carries no host.

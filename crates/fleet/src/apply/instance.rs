@@ -20,7 +20,11 @@ impl Fleet {
     pub(super) fn apply_instance(&mut self, fact: &InstanceFact<'_>, road: Road, effects: &mut Vec<Effect>) {
         let slot = match self.find_host(&fact.arn) {
             Some(slot) => slot,
-            None if fact.status == InstanceStatus::Inactive => return,
+            None if fact.status == InstanceStatus::Inactive => {
+                let key = Key::keep_arn(&mut self.names, &fact.arn);
+                self.remember_host(key, fact.version.unwrap_or(UNVERSIONED), road.at.min(self.now));
+                return;
+            }
             None => match self.meet_host(fact, road) {
                 Some(slot) => slot,
                 None => return,
@@ -34,6 +38,9 @@ impl Fleet {
             Order::Same | Order::Newer => {}
         }
         if fact.status == InstanceStatus::Inactive {
+            if let (Some(version), Some(host)) = (fact.version, self.hosts.get_mut(slot)) {
+                host.version = version;
+            }
             self.remove_host(slot, "the container instance was deregistered", effects);
             return;
         }

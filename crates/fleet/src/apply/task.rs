@@ -3,7 +3,7 @@
 use super::{Order, Road, order};
 use crate::{
     effect::Effect,
-    host::{Host, UNVERSIONED},
+    host::{Host, Millis, UNVERSIONED},
     journal::Record,
     key::Key,
     observation::TaskFact,
@@ -57,12 +57,13 @@ impl Fleet {
         }
     }
 
-    /// A task seen for the first time. One that is over is nothing to us.
+    /// A task seen for the first time. One that is over leaves only its name, in case an older event comes later.
     fn meet_task(&mut self, fact: &TaskFact<'_>, road: Road) {
+        let key = Key::keep_arn(&mut self.names, &fact.arn);
         if fact.last_status.is_over() {
+            self.remember_task(key, fact.version.unwrap_or(UNVERSIONED), road.at.min(self.now));
             return;
         }
-        let key = Key::keep_arn(&mut self.names, &fact.arn);
         let by_event = !road.is_look();
         if by_event && self.departed_tasks.outlived(&key, fact.version) {
             return;
@@ -145,7 +146,11 @@ impl Fleet {
             debug_assert_eq!(host.machine, NONE);
             self.hosts.remove(task.host);
         }
+        self.remember_task(task.key, version.unwrap_or(task.version).max(task.version), task.fact_at);
+    }
+
+    fn remember_task(&mut self, key: Key, version: i64, at: Millis) {
         let limit = 1024 + self.tasks.len() / 32;
-        self.departed_tasks.remember(task.key, version.unwrap_or(task.version).max(task.version), task.fact_at, limit);
+        self.departed_tasks.remember(key, version, at, limit);
     }
 }

@@ -1,0 +1,403 @@
+//! Golden transcripts: a story a newcomer can read, that is also a test.
+//!
+//! A line that begins with a time is an input; the indented lines below it are what the core answered. Run with
+//! `UPDATE_TRANSCRIPTS=1` to write the answers anew, then read the difference as you would read code.
+//!
+//! ```text
+//! 12:00:00 sweep    web-1 connected v1; web-2 connected v1
+//! 12:10:00 event    web-1 disconnected v2
+//! 12:10:01 tick
+//! 12:10:01 look     web-1 disconnected v2
+//! 12:10:01 machine  web-1 running ok        (or: running impaired, stopped, terminated, gone)
+//! 12:10:01 ping     web-1 online            (or: lost)
+//! 12:10:01 task     t-1 on web-1 running v1
+//! 12:10:01 group    web-9 InService asg-1
+//! 12:10:01 failed   cluster: denied: why
+//! 12:10:01 roll
+//! ```
+//! A host's name may carry its zone, `web-1@b`.
+
+use std::{borrow::Cow, fmt::Write as _, fs, path::Path};
+
+use fleet::{
+    Fleet,
+    admission::{Admission, admit, digest},
+    case::duration_words,
+    effect::{Effect, Look},
+    input::{FailureKind, Input, LookFailure, Scope, Sweep},
+    invariant,
+    journal::Record,
+    observation::{
+        Attributes, AutoScalingFact, Ec2State, Ec2StatusFact, Fact, HostAttributes, InstanceFact, InstanceStatus,
+        Observation, ReachabilityStatus, Source, SsmFact, TaskFact, TaskStatus,
+    },
+    policy::Policy,
+    remedy::Decision,
+    step,
+};
+use jiff::{SignedDuration, Timestamp};
+
+const CLUSTER: &str = "arn:aws:ecs:eu-central-1:210987654321:cluster/prod";
+const PLACE: &str = "210987654321/eu-central-1";
+
+/// A name as hexadecimal digits, so that ids sort as names do and can be told apart by eye.
+fn digits(name: &str, length: usize) -> String {
+    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("{digits:0<length$}")
+}
+
+fn host_arn(name: &str) -> String {
+    format!("arn:aws:ecs:eu-central-1:210987654321:container-instance/prod/{}", digits(name, 32))
+}
+
+fn machine_id(name: &str) -> String {
+    format!("i-{}", digits(name, 17))
+}
+
+fn task_arn(name: &str) -> String {
+    format!("arn:aws:ecs:eu-central-1:210987654321:task/prod/{}", digits(name, 32))
+}
+
+struct Story {
+    fleet: Fleet,
+    names: Vec<(String, String)>,
+    now: Timestamp,
+}
+
+impl Story {
+    fn new() -> Self {
+        Self { fleet: Fleet::new(Policy::default()), names: Vec::new(), now: midnight() }
+    }
+
+    fn meet(&mut self, name: &str) {
+        for text in [host_arn(name), machine_id(name), task_arn(name)] {
+            if !self.names.iter().any(|(known, _)| *known == text) {
+                self.names.push((text, name.to_owned()));
+            }
+        }
+    }
+
+    /// Ids become the names of the story again, and the cluster's ARN its name.
+    fn plain(&self, text: &str) -> String {
+        let mut text = text.replace(CLUSTER, "prod").replace(PLACE, "the account");
+        for (id, name) in &self.names {
+            text = text.replace(id, name);
+        }
+        text
+    }
+
+    fn play(&mut self, line: &str) -> String {
+        let mut words = line.splitn(3, ' ');
+        self.now = time(words.next().unwrap());
+        let verb = words.next().unwrap();
+        let rest = words.next().unwrap_or("").trim();
+        let mut out = String::new();
+        match verb {
+            "roll" => {
+                for host in self.fleet.roll_call(self.now, None).clusters.iter().flat_map(|cluster| &cluster.hosts) {
+                    let who = host.arn.clone().or(host.ec2_instance_id.clone()).unwrap();
+                    let _ = writeln!(
+                        out,
+                        "{} is {} (confidence {:?}): {}",
+                        self.plain(&who),
+                        host.verdict,
+                        host.confidence,
+                        host.reasons.join("; ")
+                    );
+                }
+                return indent(out);
+            }
+            "tick" => self.take(&Input::Ticked, &mut out),
+            "sweep" | "look" => self.sweep(rest, verb == "look", &mut out),
+            "event" | "task" => {
+                let source = Source::Event;
+                let fact = if verb == "event" { self.instance(rest) } else { self.task(rest) };
+                self.observe(Observation { at: self.now, source, fact }, &mut out);
+            }
+            "machine" | "ping" | "group" => {
+                let fact = match verb {
+                    "machine" => self.machine(rest),
+                    "ping" => self.ping(rest),
+                    _ => self.group(rest),
+                };
+                let place = Cow::Borrowed(PLACE);
+                let scope = match verb {
+                    "machine" => Scope::Machines(place),
+                    "ping" => Scope::Pings(place),
+                    _ => Scope::Groups(place),
+                };
+                let found = vec![Observation { at: self.now, source: Source::Look, fact }];
+                let sweep =
+                    Sweep { scope, started_at: self.now, found, unchanged: 0, complete: false, absent: Vec::new() };
+                let sweep = digest(&self.fleet, sweep);
+                self.take(&Input::Swept(sweep), &mut out);
+            }
+            "failed" => {
+                let (_, message) = rest.split_once(": ").unwrap();
+                let failure = LookFailure {
+                    scope: Scope::ClusterHosts(CLUSTER.into()),
+                    kind: FailureKind::Denied,
+                    message: message.to_owned().into(),
+                };
+                self.take(&Input::LookFailed(failure), &mut out);
+            }
+            other => panic!("no such verb: {other}"),
+        }
+        indent(out)
+    }
+
+    fn observe(&mut self, observation: Observation<'static>, out: &mut String) {
+        match admit(&self.fleet, &observation) {
+            Admission::News => self.take(&Input::Observed(observation), out),
+            other => {
+                let _ = writeln!(out, "dropped: {}", format!("{other:?}").to_lowercase());
+            }
+        }
+    }
+
+    fn sweep(&mut self, rest: &str, look: bool, out: &mut String) {
+        let source = if look { Source::Look } else { Source::Sweep };
+        let found = rest
+            .split(';')
+            .map(|part| Observation { at: self.now, source, fact: self.instance(part.trim()) })
+            .collect();
+        let scope = if look { Scope::Hosts { cluster: CLUSTER.into() } } else { Scope::ClusterHosts(CLUSTER.into()) };
+        let sweep = Sweep { scope, started_at: self.now, found, unchanged: 0, complete: !look, absent: Vec::new() };
+        let sweep = digest(&self.fleet, sweep);
+        if sweep.unchanged > 0 {
+            let _ = writeln!(out, "{} unchanged", sweep.unchanged);
+        }
+        self.take(&Input::Swept(sweep), out);
+    }
+
+    fn take(&mut self, input: &Input<'_>, out: &mut String) {
+        let effects = step(&mut self.fleet, self.now, input);
+        for effect in &effects {
+            let line = self.plain(&words(effect));
+            let _ = writeln!(out, "{line}");
+        }
+        assert_eq!(invariant::check(&self.fleet), Vec::new(), "after {input:?}");
+    }
+
+    fn instance(&mut self, text: &str) -> Fact<'static> {
+        let mut words = text.split_whitespace();
+        let (name, zone) = split_zone(words.next().unwrap());
+        self.meet(name);
+        let mut fact = InstanceFact {
+            arn: host_arn(name).into(),
+            cluster: CLUSTER.into(),
+            ec2_instance_id: Some(machine_id(name).into()),
+            version: None,
+            status: InstanceStatus::Active,
+            status_reason: None,
+            agent_connected: Some(true),
+            agent_version: Some("1.105.1".into()),
+            running_tasks: Some(2),
+            pending_tasks: Some(0),
+            registered_at: None,
+            capacity_provider: None,
+            attributes: Attributes::Known(Box::new(HostAttributes {
+                zone: Some(format!("eu-central-1{zone}").into()),
+                instance_type: Some("m6i.large".into()),
+                ..HostAttributes::default()
+            })),
+        };
+        for word in words {
+            match word {
+                "connected" => fact.agent_connected = Some(true),
+                "disconnected" => fact.agent_connected = Some(false),
+                "draining" => fact.status = InstanceStatus::Draining,
+                "inactive" => fact.status = InstanceStatus::Inactive,
+                version => fact.version = Some(version.trim_start_matches('v').parse().unwrap()),
+            }
+        }
+        Fact::Instance(fact)
+    }
+
+    fn machine(&mut self, text: &str) -> Fact<'static> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        self.meet(words[0]);
+        let instance_id = machine_id(words[0]).into();
+        if words[1] == "gone" {
+            return Fact::Ec2State { instance_id, state: Ec2State::Gone };
+        }
+        let status = ReachabilityStatus::parse(words.get(2).copied().unwrap_or("not-applicable"));
+        Fact::Ec2Status(Ec2StatusFact {
+            instance_id,
+            state: Ec2State::parse(words[1]),
+            system: ReachabilityStatus::Ok,
+            instance: status,
+            ebs: ReachabilityStatus::Ok,
+            scheduled: None,
+        })
+    }
+
+    fn ping(&mut self, text: &str) -> Fact<'static> {
+        let (name, word) = text.split_once(' ').unwrap();
+        self.meet(name);
+        Fact::Ssm(SsmFact {
+            instance_id: machine_id(name).into(),
+            online: Some(word == "online"),
+            last_ping_at: None,
+            platform: Some("Amazon Linux".into()),
+        })
+    }
+
+    fn group(&mut self, text: &str) -> Fact<'static> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        self.meet(words[0]);
+        Fact::AutoScaling(AutoScalingFact {
+            instance_id: machine_id(words[0]).into(),
+            group: words[2].to_owned().into(),
+            place: PLACE.into(),
+            lifecycle: words[1].to_owned().into(),
+            healthy: true,
+            zone: None,
+            instance_type: None,
+            launch_template: None,
+        })
+    }
+
+    fn task(&mut self, text: &str) -> Fact<'static> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        self.meet(words[0]);
+        Fact::Task(TaskFact {
+            arn: task_arn(words[0]).into(),
+            cluster: CLUSTER.into(),
+            instance: Some(host_arn(words[2]).into()),
+            version: Some(words[4].trim_start_matches('v').parse().unwrap()),
+            last_status: TaskStatus::parse(&words[3].to_uppercase()),
+            desired_running: words[3] == "running",
+            group: Some("service:api".into()),
+            definition: None,
+            connected: None,
+            started_at: None,
+            stop_code: None,
+            stopped_reason: None,
+        })
+    }
+}
+
+fn split_zone(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, "a"))
+}
+
+fn midnight() -> Timestamp {
+    "2026-10-02T00:00:00Z".parse().unwrap()
+}
+
+fn time(text: &str) -> Timestamp {
+    format!("2026-10-02T{text}Z").parse().unwrap()
+}
+
+fn indent(text: String) -> String {
+    text.lines().fold(String::new(), |mut out, line| {
+        let _ = writeln!(out, "         | {line}");
+        out
+    })
+}
+
+fn words(effect: &Effect) -> String {
+    match effect {
+        Effect::WakeAt(at) => format!("wake at {}", at.strftime("%H:%M:%S")),
+        Effect::Notify(notice) => format!("tell people ({:?}): {}", notice.severity, notice.text),
+        Effect::Look(look) => match look {
+            Look::Hosts { arns, .. } => format!("look at {} in ECS", arns.join(", ")),
+            Look::Tasks { arns, .. } => format!("look at tasks {} in ECS", arns.join(", ")),
+            Look::Machines { ids, .. } => format!("look at {} in EC2", ids.join(", ")),
+            Look::Pings { ids, .. } => format!("look at {} in SSM", ids.join(", ")),
+        },
+        Effect::Record(record) => match record {
+            Record::CaseOpened { case, trouble, subject, reasons, .. } => {
+                format!("case {case} opened, {} of {subject}: {}", trouble.word(), reasons.join("; "))
+            }
+            Record::CaseMoved { case, from, to, verdict, reasons, .. } => {
+                format!("case {case} {from:?} -> {to:?}: {verdict}: {}", reasons.join("; "))
+            }
+            Record::Decided { case, verdict, confidence, decision, zombies } => {
+                let what = match decision {
+                    Decision::Would { remedy, because } => format!("WOULD {}: {}", remedy.words(), because.join("; ")),
+                    Decision::Hold { because } => format!("HOLD: {}", because.join("; ")),
+                };
+                let zombies =
+                    if zombies.is_empty() { String::new() } else { format!("; zombies: {}", zombies.join(", ")) };
+                format!("case {case} decided, {verdict} (confidence {confidence:?}): {what}{zombies}")
+            }
+            Record::CaseClosed { case, reason, lasted_secs } => {
+                format!("case {case} closed after {}: {reason}", duration_words(*lasted_secs))
+            }
+            Record::GapNoted { arn, held, came } => format!("versions {held} to {came} of {arn} were skipped"),
+        },
+        other => format!("{other:?}"),
+    }
+}
+
+fn run(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(name);
+    let golden = fs::read_to_string(&path).unwrap();
+    let mut story = Story::new();
+    let mut played = String::new();
+    let mut inputs = 0;
+    for line in golden.lines() {
+        if line.starts_with("         |") {
+            continue;
+        }
+        let _ = writeln!(played, "{line}");
+        if line.starts_with(|first: char| first.is_ascii_digit()) {
+            inputs += 1;
+            played.push_str(&story.play(&line.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+    }
+    assert!(inputs > 2, "{name} tells no story");
+    if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
+        fs::write(&path, &played).unwrap();
+        return;
+    }
+    assert_eq!(played, golden, "{name} reads otherwise now; UPDATE_TRANSCRIPTS=1 writes it anew");
+}
+
+macro_rules! stories {
+    ($($test:ident => $file:literal),+ $(,)?) => {
+        $(#[test]
+        fn $test() {
+            run($file);
+        })+
+
+        #[test]
+        fn every_transcript_is_played() {
+            let played = [$($file),+];
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+            for entry in fs::read_dir(folder).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                assert!(played.contains(&name.as_str()), "{name} is played by no test");
+            }
+        }
+    };
+}
+
+stories! {
+    an_agent_disconnects_and_comes_back => "agent_came_back.txt",
+    an_agent_disconnects_and_stays_away => "agent_stayed_away.txt",
+    all_agents_of_a_cluster_drop_at_once => "whole_cluster_dropped.txt",
+    a_zone_is_lost => "zone_lost.txt",
+    a_machine_is_terminated_while_its_agent_is_away => "ghost.txt",
+    an_agent_flaps => "flapping.txt",
+    a_machine_never_registers => "never_registered.txt",
+    events_come_twice_late_and_with_gaps => "disordered_events.txt",
+    nobody_can_look => "blind.txt",
+}
+
+/// The grace runs from the moment the agent went away, not from the moment we heard of it.
+#[test]
+fn a_late_event_does_not_shorten_the_wait_below_a_look() {
+    let mut story = Story::new();
+    story.play("12:00:00 sweep web-1 connected v1; web-2 connected v1");
+    let mut out = String::new();
+    let fact = story.instance("web-1 disconnected v2");
+    story.now = time("12:30:00");
+    let at = story.now - SignedDuration::from_mins(20);
+    story.observe(Observation { at, source: Source::Event, fact }, &mut out);
+    assert!(!out.contains("decided"), "{out}");
+    let out = story.play("12:30:05 tick");
+    assert!(out.contains("look at web-1 in ECS") && !out.contains("decided"), "{out}");
+}
