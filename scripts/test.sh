@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Runs every check of the project, one after another, each announced with its time; goes on after a failure, so that one
+# run tells all, and ends with the counts. `test.sh NAME...` runs only the steps of these names.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/muster/venv
+export PATH=$PATH:$venv/bin
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export MUSTER_BIN=$CARGO_TARGET_DIR/debug/muster
+export PYTHONDONTWRITEBYTECODE=1 CARGO_TERM_PROGRESS_WHEN=${CARGO_TERM_PROGRESS_WHEN:-auto}
+chosen=("$@")
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+report=()
+failed_steps=0
+passed=0
+failed=0
+
+# step NAME WHAT COMMAND...
+step() {
+    local name=$1 what=$2 began status counted took
+    shift 2
+    if [ ${#chosen[@]} -gt 0 ] && [[ " ${chosen[*]} " != *" $name "* ]]; then
+        return
+    fi
+    printf '\n==> %s: %s\n' "$name" "$what"
+    began=$SECONDS
+    "$@" 2>&1 | tee "$logs/$name"
+    status=${PIPESTATUS[0]}
+    took=$((SECONDS - began))
+    counted=$(count "$logs/$name")
+    passed=$((passed + ${counted% *}))
+    failed=$((failed + ${counted#* }))
+    if [ "$status" -eq 0 ]; then
+        report+=("$(printf '%-9s ok      %4d s  %s' "$name" "$took" "$(tests_of "$counted")")")
+    else
+        failed_steps=$((failed_steps + 1))
+        report+=("$(printf '%-9s FAILED  %4d s  %s' "$name" "$took" "$(tests_of "$counted")")")
+    fi
+    printf '<== %s: %s in %d s\n' "$name" "$([ "$status" -eq 0 ] && echo ok || echo FAILED)" "$took"
+}
+
+# "PASSED FAILED" out of the closing lines of nextest, cargo test and pytest.
+count() {
+    sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+        function number(word,   found) {
+            return match($0, "[0-9]+ (tests? )?" word) ? substr($0, RSTART) + 0 : 0
+        }
+        /^ *Summary \[/ || /^test result:/ || /^=* ?[0-9]+ (passed|failed|error).* in [0-9.]+s/ {
+            good += number("passed"); bad += number("failed") + number("error")
+        }
+        END { print good + 0, bad + 0 }'
+}
+
+tests_of() {
+    if [ "$1" != "0 0" ]; then
+        printf '%d passed, %d failed' "${1% *}" "${1#* }"
+    fi
+}
+
+pytest() {
+    "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
+}
+
+doctests() {
+    if grep -rqE '^\s*//[/!] ```(rust)?\s*$' crates/*/src; then
+        cargo test --workspace --doc
+    else
+        echo "there are none"
+    fi
+}
+
+deny() {
+    if ! command -v cargo-deny >/dev/null; then
+        echo "SKIPPED: cargo-deny is not installed"
+        return
+    fi
+    echo "advisories are not checked: their database comes from the network (cargo deny check advisories)"
+    cargo-deny --log-level error check licenses bans sources
+}
+
+scripts() {
+    local file
+    for file in scripts/*.sh .ci/run; do
+        bash -n "$file" || return 1
+    done
+    if command -v shellcheck >/dev/null; then
+        shellcheck scripts/*.sh .ci/run
+    else
+        echo "shellcheck is not installed: syntax checked only"
+    fi
+}
+
+started=$SECONDS
+step fmt "cargo fmt --check" cargo fmt --all --check
+step scripts "syntax of the shell scripts" scripts
+step tidy "the text of the repository" pytest tests/tidy
+step deny "licences, bans and sources of dependencies" deny
+step cfn "cfn-lint of the CloudFormation templates" "$venv/bin/cfn-lint" deploy/cloudformation/*.yaml
+step clippy "cargo clippy, warnings are errors" cargo clippy --workspace --all-targets -- -D warnings
+step build "cargo build of the program" cargo build -p muster
+step unit "cargo nextest of all crates" cargo nextest run --workspace --no-fail-fast
+step doc "examples in documentation" doctests
+step aws "moto, boto3 and the AWS CLI" pytest tests/aws
+step readme "every command of the README and the guide" pytest tests/readme
+
+printf '\n%s\n' "All steps, $((SECONDS - started)) s:"
+printf '  %s\n' "${report[@]}"
+printf '\ntests: %d passed, %d failed\n' "$passed" "$failed"
+if [ "$failed_steps" -gt 0 ]; then
+    printf 'steps that failed: %d\n' "$failed_steps"
+    exit 1
+fi
