@@ -105,6 +105,23 @@ pub struct Case {
     pub told: bool,
 }
 
+/// How a case begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    /// What kind.
+    pub trouble: Trouble,
+    /// About whom.
+    pub subject: Subject,
+    /// When the trouble began.
+    pub since: Millis,
+    /// Where it stands from the beginning.
+    pub stage: Stage,
+    /// Its first deadline, or 0.
+    pub until: Millis,
+    /// Sentences.
+    pub reasons: Vec<String>,
+}
+
 /// All cases: the open ones in slots, and the latest closed ones.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cases {
@@ -221,15 +238,10 @@ impl Fleet {
         }
     }
 
-    /// Opens a case at `stage`, to be met at `until` (0: no deadline).
+    /// Opens a case.
     pub(crate) fn open_case(
         &mut self,
-        trouble: Trouble,
-        subject: Subject,
-        since: Millis,
-        stage: Stage,
-        until: Millis,
-        reasons: Vec<String>,
+        Opening { trouble, subject, since, stage, until, reasons }: Opening,
         effects: &mut Vec<Effect>,
     ) -> Slot {
         self.cases.next_id += 1;

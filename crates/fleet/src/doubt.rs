@@ -5,7 +5,7 @@
 //! and undecided at once. It is cohort-aware (a zone is not hidden in a large cluster), and it does not latch.
 
 use crate::{
-    case::{Signal, Subject, duration_words},
+    case::{Opening, Signal, Subject, duration_words},
     cohort::{CohortKey, Tally, Trait},
     effect::{Effect, Notice, Severity},
     host::Millis,
@@ -100,12 +100,14 @@ impl Fleet {
         let since = self.earliest_absence(key).unwrap_or(self.now);
         let sentence = self.doubt_sentence(key, self.now);
         let slot = self.open_case(
-            Trouble::Doubt,
-            Subject::Cohort(key),
-            since,
-            Stage::Confirmed,
-            0,
-            vec![sentence.clone()],
+            Opening {
+                trouble: Trouble::Doubt,
+                subject: Subject::Cohort(key),
+                since,
+                stage: Stage::Confirmed,
+                until: 0,
+                reasons: vec![sentence.clone()],
+            },
             effects,
         );
         let Some(case) = self.cases.get_mut(slot) else { return };

@@ -165,6 +165,9 @@ impl Fleet {
         if let Some(what) = impaired {
             judgement = judgement.and(format!("EC2 status checks fail: {what}"));
         }
+        if let Some(why) = self.clusters.get(&host.cluster).and_then(|cluster| cluster.trouble.as_deref()) {
+            judgement = judgement.and(format!("the last look failed: {why}"));
+        }
         judgement
     }
 

@@ -1,7 +1,7 @@
 //! After every change: does a trouble begin, go on or end here? And at every deadline: what now?
 
 use crate::{
-    case::{NO_CASE, Signal, Subject},
+    case::{NO_CASE, Opening, Signal, Subject},
     effect::{Effect, Notice, Severity},
     host::{Agent, Millis},
     id::{is_ec2_instance_id, is_external_id},
@@ -57,12 +57,14 @@ impl Fleet {
                 let grace = i64::from(self.policy.grace_secs) * 1000;
                 let until = (since + grace).max(self.now + 1000);
                 let case = self.open_case(
-                    trouble,
-                    Subject::Host(slot),
-                    since,
-                    Stage::Suspected,
-                    until,
-                    judgement.reasons,
+                    Opening {
+                        trouble,
+                        subject: Subject::Host(slot),
+                        since,
+                        stage: Stage::Suspected,
+                        until,
+                        reasons: judgement.reasons,
+                    },
                     effects,
                 );
                 if trouble == Trouble::AgentAway
@@ -135,12 +137,14 @@ impl Fleet {
                 let count = host.departures.within_hour(self.now);
                 let reason = format!("the agent has gone away {count} times within the hour; about two are routine");
                 self.open_case(
-                    Trouble::Flapping,
-                    Subject::Host(slot),
-                    since,
-                    Stage::Confirmed,
-                    calm_at.max(self.now + 1000),
-                    vec![reason],
+                    Opening {
+                        trouble: Trouble::Flapping,
+                        subject: Subject::Host(slot),
+                        since,
+                        stage: Stage::Confirmed,
+                        until: calm_at.max(self.now + 1000),
+                        reasons: vec![reason],
+                    },
                     effects,
                 );
             }
@@ -168,7 +172,7 @@ impl Fleet {
         }
         case.agreed_at = at;
         case.looks = case.looks.saturating_add(1);
-        let (stage, subject, since, asked_at) = (case.stage, case.subject, case.since, case.asked_at);
+        let (stage, since, asked_at) = (case.stage, case.since, case.asked_at);
         if stage == Stage::Confirming && at >= asked_at {
             self.signal(slot, Signal::LookAgrees, effects);
             let act_at = since + i64::from(self.policy.act_after_secs) * 1000;
@@ -219,8 +223,35 @@ impl Fleet {
                 self.ask_look(slot, false);
                 self.set_deadline(slot, 0);
             }
-            Stage::Held | Stage::Decided | Stage::Closed => {}
+            Stage::Decided => self.reconsider(slot, effects),
+            Stage::Held | Stage::Closed => {}
         }
+    }
+
+    /// A decision to hold is weighed anew after each `act_after_secs`, on a fresh look.
+    fn reconsider(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get(slot) else { return };
+        let fresh_ms = i64::from(self.policy.fresh_secs.max(1)) * 1000;
+        let asked_lately = self.now - case.asked_at <= 3 * fresh_ms;
+        if !asked_lately {
+            self.ask_look(slot, true);
+            self.set_deadline(slot, self.now + fresh_ms);
+            return;
+        }
+        if case.agreed_at >= case.asked_at {
+            let judgement = self.judge_subject(case.subject, Some(slot), self.now);
+            let decision = self.choose(case.subject, case.trouble, &judgement);
+            if case.decision.as_ref() != Some(&decision) {
+                self.put_on_record(slot, judgement, decision, effects);
+            }
+        }
+        self.await_reconsideration(slot);
+    }
+
+    fn await_reconsideration(&mut self, slot: Slot) {
+        let held = self.cases.get(slot).is_some_and(|case| matches!(case.decision, Some(Decision::Hold { .. })));
+        let again_ms = i64::from(self.policy.act_after_secs.max(60)) * 1000;
+        self.set_deadline(slot, if held { self.now + again_ms } else { 0 });
     }
 
     /// Asks for a fresh look on behalf of a case, of all witnesses or of ECS alone, and comes back to it.
@@ -264,12 +295,12 @@ impl Fleet {
         }
     }
 
-    /// Puts a decision on the record: what would be done, or why nothing.
+    /// Decides: what would be done, or why nothing.
     fn decide(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
         let Some(case) = self.cases.get(slot) else { return };
-        let (subject, trouble) = (case.subject, case.trouble);
+        let subject = case.subject;
         let judgement = self.judge_subject(subject, Some(slot), self.now);
-        let decision = self.choose(subject, trouble, &judgement);
+        let decision = self.choose(subject, case.trouble, &judgement);
         let before = match subject {
             Subject::Host(host) => Some((host, self.standing(host))),
             _ => None,
@@ -277,7 +308,16 @@ impl Fleet {
         if !self.signal(slot, Signal::DecisionMade, effects) {
             return;
         }
-        self.set_deadline(slot, 0);
+        self.put_on_record(slot, judgement, decision, effects);
+        self.await_reconsideration(slot);
+        if let Some((host, before)) = before {
+            self.recount(host, &before);
+        }
+    }
+
+    fn put_on_record(&mut self, slot: Slot, judgement: Judgement, decision: Decision, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get(slot) else { return };
+        let (subject, trouble) = (case.subject, case.trouble);
         let zombies = match subject {
             Subject::Host(host) if trouble == Trouble::AgentAway => self.zombies(host),
             _ => Vec::new(),
@@ -301,9 +341,6 @@ impl Fleet {
         }));
         let text = format!("{text} is {}: {}; {what}", judgement.verdict, judgement.reasons.join("; "));
         effects.push(Effect::Notify(Notice { case: id, severity: Severity::Critical, text }));
-        if let Some((host, before)) = before {
-            self.recount(host, &before);
-        }
     }
 
     /// Chooses what would be done. Two independent witnesses for anything that ends a machine (I3).
@@ -314,6 +351,10 @@ impl Fleet {
             Subject::Cohort(_) => NONE,
         };
         let machine = self.machines.get(machine_slot);
+        let fresh_ms = 3 * i64::from(self.policy.fresh_secs.max(1)) * 1000;
+        let is_fresh = |confirmed_at: Millis| self.now - confirmed_at <= fresh_ms;
+        let ec2_is_fresh = machine.is_some_and(|machine| is_fresh(machine.state.confirmed_at));
+        let ssm_is_fresh = machine.is_some_and(|machine| is_fresh(machine.ping.confirmed_at));
         let in_group = machine.and_then(|machine| machine.group()).is_some();
         let ping = machine.and_then(|machine| machine.ping.value).and_then(|ping| ping.online);
         let would = |remedy: Remedy, because: &[&str]| Decision::Would {
@@ -323,6 +364,12 @@ impl Fleet {
         let hold =
             |because: &[&str]| Decision::Hold { because: because.iter().map(|text| (*text).to_owned()).collect() };
         match judgement.verdict {
+            Verdict::AgentLost if ping.is_some() && !ssm_is_fresh => {
+                hold(&["what SSM said is too old to decide on, and it could not be asked again"])
+            }
+            Verdict::Ghost | Verdict::HostDown | Verdict::HostImpaired if !ec2_is_fresh => {
+                hold(&["what EC2 said is too old to decide on, and it could not be asked again"])
+            }
             Verdict::AgentLost => match ping {
                 Some(true) => would(Remedy::RestartAgent, &["the cheapest remedy first", "SSM reaches the machine"]),
                 Some(false) if in_group => would(
@@ -390,12 +437,14 @@ impl Fleet {
             let since = host.status_since;
             let judgement = self.judge_subject(Subject::Host(slot), None, self.now);
             self.open_case(
-                Trouble::DrainStuck,
-                Subject::Host(slot),
-                since,
-                Stage::Suspected,
-                self.now,
-                judgement.reasons,
+                Opening {
+                    trouble: Trouble::DrainStuck,
+                    subject: Subject::Host(slot),
+                    since,
+                    stage: Stage::Suspected,
+                    until: self.now,
+                    reasons: judgement.reasons,
+                },
                 effects,
             );
         }
@@ -410,12 +459,14 @@ impl Fleet {
         }
         let judgement = self.judge_subject(Subject::Machine(slot), None, self.now);
         self.open_case(
-            Trouble::NeverRegistered,
-            Subject::Machine(slot),
-            since,
-            Stage::Suspected,
-            self.now,
-            judgement.reasons,
+            Opening {
+                trouble: Trouble::NeverRegistered,
+                subject: Subject::Machine(slot),
+                since,
+                stage: Stage::Suspected,
+                until: self.now,
+                reasons: judgement.reasons,
+            },
             effects,
         );
     }

@@ -3,7 +3,7 @@
 use super::Road;
 use crate::{
     effect::Effect,
-    host::{Check, Millis},
+    host::{Agent, Check, Millis},
     observation::{CheckStatus, HealthCheck, HealthFact, Source},
     slab::Slot,
     state::{Fleet, millis},
@@ -25,6 +25,20 @@ impl Fleet {
             self.review_host(slot, effects);
         }
         self.recount(slot, &before);
+        self.look_up_contradiction(slot, road);
+    }
+
+    /// ECS's check has lost an agent that we believe to be connected: an event must have been lost, so look.
+    fn look_up_contradiction(&mut self, slot: Slot, road: Road) {
+        let lost = self.names.find("AGENT_CONNECTIVITY");
+        let Some(host) = self.hosts.get_mut(slot) else { return };
+        let contradicts = host.agent == Agent::Connected
+            && host.check(lost).is_some_and(|check| check.status == CheckStatus::Impaired);
+        if contradicts && !road.is_look() && !host.gap {
+            host.gap = true;
+            let key = host.key;
+            self.want_gap_filled(key);
+        }
     }
 
     fn believe_check(&mut self, slot: Slot, check: &HealthCheck<'_>, road: Road) -> bool {

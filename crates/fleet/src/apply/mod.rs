@@ -64,7 +64,8 @@ impl Fleet {
         looked_at: Option<Millis>,
         effects: &mut Vec<Effect>,
     ) {
-        let road = Road { at: millis(observation.at), source: observation.source, looked_at };
+        // A source whose clock runs ahead would otherwise make all later facts look old.
+        let road = Road { at: millis(observation.at).min(self.now), source: observation.source, looked_at };
         match &observation.fact {
             Fact::Instance(fact) => self.apply_instance(fact, road, effects),
             Fact::InstanceMissing { arn } => self.apply_instance_missing(arn, road, effects),

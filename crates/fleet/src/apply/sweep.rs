@@ -91,7 +91,7 @@ impl Fleet {
 
     /// A look brought nothing: beliefs stay, and grow old.
     pub(crate) fn look_failed(&mut self, failure: &LookFailure<'_>) {
-        if let Scope::ClusterHosts(arn) = &failure.scope {
+        if let Scope::ClusterHosts(arn) | Scope::Hosts { cluster: arn } = &failure.scope {
             let message = failure.message.as_ref().into();
             self.cluster_mut(arn).trouble = Some(message);
         }
