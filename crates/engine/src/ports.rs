@@ -75,7 +75,16 @@ pub trait Journal: Send {
     fn keep_snapshot(&mut self, seq: i64, at: Timestamp, bytes: &[u8]) -> Result<(), JournalError>;
 
     /// The newest snapshot that is whole, with the number of the entry it stands for.
-    fn newest_snapshot(&self) -> Result<Option<(i64, Vec<u8>)>, JournalError>;
+    fn newest_snapshot(&self) -> Result<Option<(i64, Vec<u8>)>, JournalError> {
+        self.snapshot_before(i64::MAX)
+    }
+
+    /// The newest whole snapshot that stands for an entry before `seq`: the one to try when a newer one is unreadable.
+    fn snapshot_before(&self, seq: i64) -> Result<Option<(i64, Vec<u8>)>, JournalError>;
+
+    /// Removes old entries so that about `keep` remain, but never one that the oldest kept snapshot needs, and says so
+    /// in a `Pruned` entry. Returns how many were removed.
+    fn prune(&mut self, at: Timestamp, keep: u64) -> Result<u64, JournalError>;
 
     /// Reads the entries after `after` in order, until the end or until `each` returns false.
     fn read(&self, after: i64, each: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), JournalError>;

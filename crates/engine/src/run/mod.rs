@@ -1,0 +1,79 @@
+//! The loop of `muster serve`: the only place that performs effects.
+//!
+//! Whatever has arrived becomes one turn (group commit); messages are acknowledged and effects performed only when the
+//! turn is in the journal. Port calls run in tasks of their own, so a slow cloud never holds up the core.
+//!
+//! | to learn | read |
+//! |---|---|
+//! | the loop itself | [`engine`] |
+//! | asking the fleet something from outside | [`handle`] |
+//! | receiving from the queue, and its troubles | [`queue`] |
+//! | deleting messages | [`acknowledge`] |
+//! | sweeps and looks | [`looking`] |
+//! | how the loop is doing | [`status`] |
+
+pub mod acknowledge;
+pub mod engine;
+pub mod handle;
+pub mod looking;
+pub mod queue;
+pub mod status;
+
+use std::sync::Arc;
+
+pub use engine::{Engine, RunError};
+pub use handle::{Handle, Stopped};
+pub use status::Status;
+
+use crate::ports::{Clock, Cloud, Notifier, Samples};
+
+/// The world, as the loop needs it. The fifth port, the journal, belongs to the [`Turn`](crate::turn::Turn).
+#[derive(Clone)]
+pub struct Ports {
+    /// The cloud.
+    pub cloud: Arc<dyn Cloud>,
+    /// Who tells people.
+    pub notifier: Arc<dyn Notifier>,
+    /// Where figures go.
+    pub samples: Arc<dyn Samples>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ports").finish_non_exhaustive()
+    }
+}
+
+/// How the loop runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Long polls of the queue at the same time.
+    pub receivers: usize,
+    /// Messages that may go into one turn, and so share one flush.
+    pub batch_messages: usize,
+    /// From the start of one sweep to the start of the next. The default audits everything three times within the time
+    /// after which the policy calls an unseen host unknown.
+    pub sweep_every_secs: u32,
+    /// Shifts all sweeps but the first by this much. Several musters that start together draw it at random, so that
+    /// they do not sweep together for ever.
+    pub sweep_offset_secs: u32,
+    /// A sweep that takes longer is given up; what it has answered stands.
+    pub sweep_limit_secs: u32,
+    /// Looks performed at the same time.
+    pub looks_at_once: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            receivers: 2,
+            batch_messages: 256,
+            sweep_every_secs: 900,
+            sweep_offset_secs: 0,
+            sweep_limit_secs: 900,
+            looks_at_once: 4,
+        }
+    }
+}
