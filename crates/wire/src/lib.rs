@@ -6,8 +6,12 @@
 //! | parameters of Query and EC2 Query | [`query`] |
 //! | XML answers, read into a tree and written | [`xml`] |
 //! | how services say no | [`error`] |
+//! | recognising a request's protocol, service and operation | [`server`] |
+//! | checking a request's signature | [`sigv4`] |
 
 pub mod error;
 pub mod json;
 pub mod query;
+pub mod server;
+pub mod sigv4;
 pub mod xml;

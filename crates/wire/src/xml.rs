@@ -182,6 +182,12 @@ impl Writer {
     /// An element with text.
     pub fn text(&mut self, name: &str, value: &str) {
         self.open(name);
+        self.value(value);
+        self.close(name);
+    }
+
+    /// Text alone: the inside of a list's member that is no structure.
+    pub fn value(&mut self, value: &str) {
         // Control characters cannot stand in XML 1.0 at all, not even escaped.
         if value.chars().any(is_forbidden) {
             let clean: String = value.chars().map(|c| if is_forbidden(c) { '\u{FFFD}' } else { c }).collect();
@@ -189,7 +195,6 @@ impl Writer {
         } else {
             self.out.push_str(&escape(value));
         }
-        self.close(name);
     }
 
     /// A list: `each` writes the inside of one member, called `item` (EC2) or `member` (Query).
