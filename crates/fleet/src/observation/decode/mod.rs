@@ -126,11 +126,12 @@ fn envelope<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Observation<'a>, Undecoda
     while let Some(key) = cursor.key(&mut first)? {
         match &*key {
             b"detail" => {
-                detail_place = Some(cursor.place());
-                fact = None;
-                if envelope.is_complete() {
-                    fact = Some(envelope.detail(cursor)?);
-                } else {
+                let place = cursor.place();
+                detail_place = Some(place);
+                // A fault may be none once the envelope's last fields are known: it is met again afterwards.
+                fact = if envelope.is_complete() { envelope.detail(cursor).ok() } else { None };
+                if fact.is_none() {
+                    cursor.back(place);
                     cursor.skip()?;
                 }
                 continue;

@@ -2,8 +2,7 @@
 
 use super::{Block, Pass, Seen, Undecodable, WIDTH};
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const LOW_SEVEN: u64 = 0x7F * ONES;
+const LOW_SEVEN: u64 = eight(0x7F);
 
 /// See [`super::scan`].
 pub(super) fn scan(bytes: &[u8], blocks: &mut [Block]) -> Result<bool, Undecodable> {
@@ -25,16 +24,21 @@ fn see(chunk: &[u8; WIDTH]) -> Seen {
     let (words, _) = chunk.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let folded = word | 0x20 * ONES;
+        let folded = word | eight(0x20);
         let shift = index * 8;
-        seen.quote |= gather(zero_bytes(word ^ u64::from(b'"') * ONES)) << shift;
-        seen.backslash |= gather(zero_bytes(word ^ u64::from(b'\\') * ONES)) << shift;
-        seen.open |= gather(zero_bytes(folded ^ u64::from(b'{') * ONES)) << shift;
-        seen.close |= gather(zero_bytes(folded ^ u64::from(b'}') * ONES)) << shift;
-        seen.curly |= gather((word << 2) & 0x80 * ONES) << shift;
-        seen.control |= gather(zero_bytes(word & 0xE0 * ONES)) << shift;
+        seen.quote |= gather(zero_bytes(word ^ eight(b'"'))) << shift;
+        seen.backslash |= gather(zero_bytes(word ^ eight(b'\\'))) << shift;
+        seen.open |= gather(zero_bytes(folded ^ eight(b'{'))) << shift;
+        seen.close |= gather(zero_bytes(folded ^ eight(b'}'))) << shift;
+        seen.curly |= gather((word << 2) & eight(0x80)) << shift;
+        seen.control |= gather(zero_bytes(word & eight(0xE0))) << shift;
     }
     seen
+}
+
+/// The same byte eight times.
+const fn eight(byte: u8) -> u64 {
+    byte as u64 * 0x0101_0101_0101_0101
 }
 
 /// The top bit of every byte that is zero; exact, no borrow runs from one byte into the next.

@@ -1,0 +1,160 @@
+//! The decoder one would write first: over `serde_json::Value`, slow and plain.
+
+use std::borrow::Cow;
+
+use fleet::observation::{
+    Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes, InstanceFact,
+    InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, ServiceActionFact, Source, TaskFact,
+    TaskStatus, Text,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+
+fn text(value: &Value) -> Option<Text<'static>> {
+    value.as_str().map(|text| Cow::Owned(text.to_owned()))
+}
+
+fn must(value: &Value) -> Text<'static> {
+    text(value).unwrap()
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::String(text) => Some(text.parse().unwrap()),
+        Value::Number(secs) => Some(Timestamp::from_second(secs.as_i64().unwrap()).unwrap()),
+        _ => None,
+    }
+}
+
+/// What the event says.
+pub fn decode(event: &str) -> Observation<'static> {
+    let event: Value = serde_json::from_str(event).unwrap();
+    Observation { at: time(&event["time"]).unwrap(), source: Source::Event, fact: fact(&event) }
+}
+
+fn fact(event: &Value) -> Fact<'static> {
+    let detail = &event["detail"];
+    let place = || Cow::Owned(format!("{}/{}", must(&event["account"]), must(&event["region"])));
+    let group = || must(&detail["AutoScalingGroupName"]);
+    let lifecycle = |stage| {
+        Fact::Lifecycle(LifecycleFact {
+            instance_id: must(&detail["EC2InstanceId"]),
+            group: group(),
+            place: place(),
+            stage,
+        })
+    };
+    match event["detail-type"].as_str().unwrap() {
+        "ECS Container Instance State Change" => instance(detail),
+        "ECS Task State Change" => task(detail),
+        "ECS Service Action" => Fact::ServiceAction(ServiceActionFact {
+            service: must(&event["resources"][0]),
+            cluster: must(&detail["clusterArn"]),
+            level: must(&detail["eventType"]),
+            name: must(&detail["eventName"]),
+            reason: text(&detail["reason"]),
+            created_at: text(&detail["createdAt"]),
+        }),
+        "ECS Deployment State Change" => Fact::Deployment(DeploymentFact {
+            service: must(&event["resources"][0]),
+            deployment: must(&detail["deploymentId"]),
+            name: must(&detail["eventName"]),
+            reason: text(&detail["reason"]),
+            updated_at: text(&detail["updatedAt"]),
+        }),
+        "ECS Container Instance Health Change" => Fact::Health(HealthFact {
+            arn: must(&detail["containerInstanceArn"]),
+            cluster: must(&detail["clusterArn"]),
+            ec2_instance_id: text(&detail["ec2InstanceId"]),
+            checks: detail["healthChecks"].as_array().unwrap().iter().map(check).collect(),
+        }),
+        "EC2 Instance State-change Notification" => Fact::Ec2State {
+            instance_id: must(&detail["instance-id"]),
+            state: Ec2State::parse(detail["state"].as_str().unwrap()),
+        },
+        "EC2 Spot Instance Interruption Warning" => Fact::SpotInterruption {
+            instance_id: must(&detail["instance-id"]),
+            action: must(&detail["instance-action"]),
+        },
+        "EC2 Instance Rebalance Recommendation" => {
+            Fact::RebalanceRecommendation { instance_id: must(&detail["instance-id"]) }
+        }
+        "EC2 Instance-launch Lifecycle Action" => lifecycle(LifecycleStage::Launching),
+        "EC2 Instance Launch Successful" => lifecycle(LifecycleStage::Launched),
+        "EC2 Instance-terminate Lifecycle Action" => lifecycle(LifecycleStage::Terminating),
+        "EC2 Instance Terminate Successful" => lifecycle(LifecycleStage::Terminated),
+        "EC2 Instance Launch Unsuccessful" => {
+            let told = |value| text(value).filter(|text| !text.is_empty());
+            let message = told(&detail["StatusMessage"]).or_else(|| told(&detail["Cause"]));
+            Fact::LaunchFailed(LaunchFailure { group: group(), place: place(), message })
+        }
+        other => Fact::Unknown { source: must(&event["source"]), detail_type: Cow::Owned(other.to_owned()) },
+    }
+}
+
+fn instance(detail: &Value) -> Fact<'static> {
+    let count = |value: &Value| value.as_u64().map(|count| u32::try_from(count).unwrap());
+    Fact::Instance(InstanceFact {
+        arn: must(&detail["containerInstanceArn"]),
+        cluster: must(&detail["clusterArn"]),
+        ec2_instance_id: text(&detail["ec2InstanceId"]),
+        version: detail["version"].as_i64(),
+        status: InstanceStatus::parse(detail["status"].as_str().unwrap_or("absent")),
+        status_reason: text(&detail["statusReason"]),
+        agent_connected: detail["agentConnected"].as_bool(),
+        agent_version: text(&detail["versionInfo"]["agentVersion"]),
+        running_tasks: count(&detail["runningTasksCount"]),
+        pending_tasks: count(&detail["pendingTasksCount"]),
+        registered_at: time(&detail["registeredAt"]),
+        capacity_provider: text(&detail["capacityProviderName"]),
+        attributes: match detail["attributes"].as_array() {
+            Some(list) => Attributes::Known(Box::new(attributes(list))),
+            None => Attributes::Absent,
+        },
+    })
+}
+
+fn attributes(list: &[Value]) -> HostAttributes<'static> {
+    let last = |name: &str| list.iter().rfind(|attribute| attribute["name"] == name);
+    let value = |name: &str| last(name).and_then(|found| text(&found["value"])).filter(|value| !value.is_empty());
+    HostAttributes {
+        zone: value("ecs.availability-zone"),
+        instance_type: value("ecs.instance-type"),
+        ami: value("ecs.ami-id"),
+        subnet: value("ecs.subnet-id"),
+        os_type: value("ecs.os-type"),
+        external: last("ecs.capability.external").is_some(),
+        trunk: value("ecs.awsvpc-trunk-id").is_some(),
+    }
+}
+
+fn task(detail: &Value) -> Fact<'static> {
+    Fact::Task(TaskFact {
+        arn: must(&detail["taskArn"]),
+        cluster: must(&detail["clusterArn"]),
+        instance: text(&detail["containerInstanceArn"]),
+        version: detail["version"].as_i64(),
+        last_status: TaskStatus::parse(detail["lastStatus"].as_str().unwrap_or("absent")),
+        desired_running: detail["desiredStatus"] == "RUNNING",
+        group: text(&detail["group"]),
+        definition: text(&detail["taskDefinitionArn"]),
+        connected: match detail["connectivity"].as_str() {
+            Some("CONNECTED") => Some(true),
+            Some("DISCONNECTED") => Some(false),
+            _ => None,
+        },
+        started_at: time(&detail["startedAt"]),
+        stop_code: text(&detail["stopCode"]),
+        stopped_reason: text(&detail["stoppedReason"]),
+    })
+}
+
+fn check(check: &Value) -> HealthCheck<'static> {
+    HealthCheck {
+        kind: must(&check["type"]),
+        status: CheckStatus::parse(check["status"].as_str().unwrap_or("absent")),
+        last_status_change: time(&check["lastStatusChange"]),
+        last_updated: time(&check["lastUpdated"]),
+        reason: text(&check["statusReason"]),
+    }
+}
