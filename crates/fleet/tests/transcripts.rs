@@ -255,6 +255,7 @@ impl Story {
             zone: None,
             instance_type: None,
             launch_template: None,
+            launched_at: None,
         })
     }
 

@@ -3,6 +3,7 @@
 use super::Road;
 use crate::{
     effect::Effect,
+    host::Millis,
     key::Key,
     machine::{Membership, Ping, StatusChecks},
     observation::{AutoScalingFact, Ec2State, Ec2StatusFact, LifecycleFact, LifecycleStage, SsmFact},
@@ -78,7 +79,8 @@ impl Fleet {
             instance_type: fact.instance_type.as_deref().map(|kind| self.names.keep(kind)),
             launch_template: fact.launch_template.as_deref().map(|template| self.names.keep(template)),
         };
-        self.join_group(&fact.instance_id, &fact.place, membership, road, effects);
+        let launched_at = fact.launched_at.map(millis);
+        self.join_group((&fact.instance_id, &fact.place), membership, launched_at, road, effects);
     }
 
     pub(super) fn apply_lifecycle(&mut self, fact: &LifecycleFact<'_>, road: Road, effects: &mut Vec<Effect>) {
@@ -103,10 +105,17 @@ impl Fleet {
             instance_type: held.and_then(|held| held.instance_type),
             launch_template: held.and_then(|held| held.launch_template),
         };
-        self.join_group(&fact.instance_id, &fact.place, membership, road, effects);
+        self.join_group((&fact.instance_id, &fact.place), membership, None, road, effects);
     }
 
-    fn join_group(&mut self, id: &str, place: &str, membership: Membership, road: Road, effects: &mut Vec<Effect>) {
+    fn join_group(
+        &mut self,
+        (id, place): (&str, &str),
+        membership: Membership,
+        launched_at: Option<Millis>,
+        road: Road,
+        effects: &mut Vec<Effect>,
+    ) {
         let slot = self.machine_slot(id);
         let place = self.names.keep(place);
         self.change_machine(slot, road, effects, |fleet, slot| {
@@ -114,7 +123,10 @@ impl Fleet {
             let Some(machine) = fleet.machines.get_mut(slot) else { return false };
             machine.place.get_or_insert(place);
             if machine.first_seen == 0 {
-                machine.first_seen = road.at.min(now);
+                machine.first_seen = road.at;
+            }
+            if let Some(launched_at) = launched_at {
+                machine.first_seen = machine.first_seen.min(launched_at.min(now));
             }
             let changed = machine.membership.believe(membership, road.at, road.source);
             let hosts = fleet.machines.get(slot).map(|machine| fleet.hosts_of(machine)).unwrap_or_default();

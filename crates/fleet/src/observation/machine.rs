@@ -112,6 +112,10 @@ pub struct AutoScalingFact<'a> {
     /// Launch template id or name and version, `lt-…:7`.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub launch_template: Option<Text<'a>>,
+    /// When the machine was launched, where EC2 was asked (DescribeInstances `LaunchTime`): the launch grace counts
+    /// from here, else from first sight.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub launched_at: Option<Timestamp>,
 }
 
 /// An Auto Scaling lifecycle action, or the successful end of a launch or termination, from an event.
