@@ -2,7 +2,7 @@
 # Runs every check of the project, one after another, each announced with its time; goes on after a failure, so that one
 # run tells all, and ends with the counts. `test.sh NAME...` runs only the steps of these names.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/muster/venv
 export PATH=$PATH:$venv/bin

@@ -1,0 +1,71 @@
+"""What a crate may not depend on. Cargo would let it; the design does not."""
+
+import re
+
+import pytest
+
+try:
+    import tomllib
+except ModuleNotFoundError:
+    import tomli as tomllib
+
+from repository import ROOT, named, short, text, without_comments
+
+# Crate: what may not stand in its Cargo.toml, and why.
+FORBIDDEN = {
+    "fleet": (r"tokio.*|aws.*|rand.*|engine|wire|simulator|muster|hyper.*|reqwest|rusqlite|getrandom|fastrand|uuid", "the core is pure"),
+    "engine": (r"aws.*|wire|simulator|muster|axum|hyper.*", "the engine knows the cloud by its port only"),
+    "wire": (r"tokio|aws.*|fleet|engine|simulator|muster", "framing is bytes in, bytes out"),
+    "simulator": (r"fleet|aws.*|muster", "the pretend AWS must not share beliefs with the judge of it"),
+    "aws": (r"simulator|muster|axum|rusqlite|aws-sdk-(ec2|ssm)", "the real cloud, and only what compiles in reasonable time"),
+}
+
+# What reads a clock, chance, the environment, the disk or a socket, or lets a hash decide an order.
+IMPURE = re.compile(
+    r"Timestamp::now|Zoned::now|SystemTime::now|Instant::now|std::env\b|env::var|std::fs\b|std::net\b|std::process\b|thread::sleep"
+    r"|std::time::(Instant|SystemTime)|\bRandomState\b|std::collections::Hash(Map|Set)|thread_rng|std::thread::spawn"
+)
+
+
+@pytest.mark.parametrize("crate", FORBIDDEN)
+def test_a_crate_does_not_depend_on_what_it_must_not(crate):
+    pattern, reason = FORBIDDEN[crate]
+    manifest = tomllib.loads(text(ROOT / "crates" / crate / "Cargo.toml"))
+    found = [
+        name
+        for section in ("dependencies", "build-dependencies")
+        for name in manifest.get(section, {})
+        if re.fullmatch(pattern, name)
+    ]
+    # In tests the core may be fed at random; nothing else is let in.
+    found += [name for name in manifest.get("dev-dependencies", {}) if re.fullmatch(pattern, name) and crate in ("fleet", "simulator")]
+    assert not found, f"{crate} depends on {found}: {reason}"
+
+
+def code_of(path) -> str:
+    """A file's code without its tests, which stand at its end."""
+    return without_comments(re.split(r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*\{", text(path))[0])
+
+
+def test_the_core_reads_no_clock_no_chance_and_no_environment():
+    found = [
+        f"{short(path)}: {match.group()}"
+        for path in named(".rs")
+        if short(path).startswith("crates/fleet/src/")
+        for match in IMPURE.finditer(code_of(path))
+    ]
+    assert not found
+
+
+def test_the_core_is_not_async():
+    found = [
+        short(path)
+        for path in named(".rs")
+        if short(path).startswith("crates/fleet/src/") and re.search(r"\basync\s+(fn|move|\{)|\.await\b", code_of(path))
+    ]
+    assert not found
+
+
+def test_every_crate_takes_the_lints_of_the_workspace():
+    for manifest in sorted((ROOT / "crates").glob("*/Cargo.toml")):
+        assert tomllib.loads(text(manifest)).get("lints") == {"workspace": True}, short(manifest)
