@@ -1,8 +1,9 @@
 //! Options that every command takes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+use engine::ports::Cloud;
 
 use super::output::{Colour, Failure};
 use crate::config::{
@@ -88,4 +89,13 @@ impl AwsArgs {
 /// When it cannot be read or holds mistakes.
 pub fn configuration(path: Option<&PathBuf>) -> Result<Config, Failure> {
     Ok(path.map(|path| Config::read(path)).transpose()?.unwrap_or_default())
+}
+
+/// Gets hold of AWS: credentials, regions, endpoints.
+///
+/// # Errors
+/// When there are no credentials or no region; the message says what to set.
+pub async fn connect(settings: aws::settings::Settings) -> Result<Arc<dyn Cloud>, Failure> {
+    let cloud = aws::connect(settings).await.map_err(|error| Failure::new(error.to_string(), error))?;
+    Ok(Arc::new(cloud))
 }

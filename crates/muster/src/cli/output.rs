@@ -166,6 +166,11 @@ impl Output {
         &mut self.out
     }
 
+    /// Whether standard output is shown in colours.
+    pub fn answers_take_colour(&self) -> bool {
+        self.out.current_choice() != ColorChoice::Never
+    }
+
     /// Whether standard error is shown in colours.
     pub fn errors_take_colour(&self) -> bool {
         match self.choice {

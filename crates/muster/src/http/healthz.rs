@@ -10,14 +10,16 @@ use super::{Served};
 pub struct Health {
     status: &'static str,
     version: &'static str,
-    /// Sentences; empty when all is well.
+    /// Why it cannot be relied on; empty when it can.
     reasons: Vec<String>,
+    /// What is wrong without making it unreliable.
+    warnings: Vec<String>,
 }
 
 /// 503 when the journal refuses, or when every look has failed: then nobody should believe what is shown.
 pub async fn show(State(served): State<Served>) -> (StatusCode, Json<Health>) {
-    let reasons = served.beliefs.troubles().await;
+    let super::Troubles { failing: reasons, warnings } = served.beliefs.troubles().await;
     let (code, status) =
         if reasons.is_empty() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "failing") };
-    (code, Json(Health { status, version: crate::VERSION, reasons }))
+    (code, Json(Health { status, version: crate::VERSION, reasons, warnings }))
 }

@@ -41,8 +41,17 @@ pub trait Beliefs: Send + Sync {
     async fn roll_call(&self) -> Result<RollCall, Stopped>;
     /// Cases, with the time they were told; the recently closed ones too if `closed`.
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped>;
-    /// Why the service cannot be relied on; empty when it can.
-    async fn troubles(&self) -> Vec<String>;
+    /// What is wrong with the service itself.
+    async fn troubles(&self) -> Troubles;
+}
+
+/// What is wrong with the service itself, in sentences.
+#[derive(Clone, Debug, Default)]
+pub struct Troubles {
+    /// Why it cannot be relied on; empty when it can.
+    pub failing: Vec<String>,
+    /// What is wrong without making it unreliable.
+    pub warnings: Vec<String>,
 }
 
 /// The loop has stopped, so nothing is known any more.

@@ -1,0 +1,204 @@
+//! `muster serve`: watch for good.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use clap::Args;
+use engine::{
+    Engine, Handle, Options, Ports,
+    clock::SystemClock,
+    journal::SqliteJournal,
+    ports::{Clock, Sample, Samples as _, Scope},
+};
+use fleet::view::{CaseView, RollCall};
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+
+use super::{
+    options::{self, Global},
+    output::{Exit, Failure, Output},
+    stop,
+};
+use crate::{
+    config::{Config, http::loopback_only},
+    http::{self, Beliefs, Served, Stopped, Troubles},
+    logging::{self, Logging},
+    metrics::Metrics,
+    render::moment,
+    senders::log::LogSender,
+};
+
+/// Requests under way may take so long when muster stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// `muster serve`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    muster serve --config muster.toml\n  \
+    muster serve --listen 127.0.0.1:0 --data-dir /var/lib/muster --queue-url https://sqs.eu-central-1.amazonaws.com/210987654321/muster\n\n\
+    The first line on standard output is `listening on http://ADDRESS:PORT`. SIGINT and SIGTERM stop in good order; after\n\
+    a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/cases, /v1/cases/{n}, /v1/journal,\n\
+    /v1/set-aside, /healthz, /metrics.")]
+pub struct ServeArgs {
+    /// Configuration file; `muster config example` prints one.
+    #[arg(long, short, value_name = "FILE", env = "MUSTER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where to answer; loopback only, port 0 takes a free one [default: 127.0.0.1:8464].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Folder of the journal [default: muster-data].
+    #[arg(long, value_name = "DIR", env = "MUSTER_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// SQS queue that events arrive by; may be repeated.
+    #[arg(long, value_name = "URL")]
+    queue_url: Vec<String>,
+}
+
+impl ServeArgs {
+    pub(super) fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        let config = self.choose(options::configuration(self.config.as_ref())?);
+        logging::start(&Logging {
+            format: global.log_format.unwrap_or(config.log.format),
+            level: logging::level(global.verbose, &config.log.level),
+            colour: out.errors_take_colour(),
+        });
+        let listen = loopback_only(config.http.listen)?;
+        let runtime = super::runtime()?;
+        let exit = runtime.block_on(serve(config, global, listen, out));
+        // A call to AWS that hangs must not hold up the end.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        exit
+    }
+
+    /// What the command line chooses goes before what the file does.
+    fn choose(&self, mut config: Config) -> Config {
+        if let Some(listen) = self.listen {
+            config.http.listen = listen;
+        }
+        if let Some(dir) = &self.data_dir {
+            config.journal.data_dir.clone_from(dir);
+        }
+        if !self.queue_url.is_empty() {
+            config.events.queue_urls.clone_from(&self.queue_url);
+        }
+        config
+    }
+}
+
+async fn serve(config: Config, global: &Global, listen: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
+    let stop = stop::on_signal()?;
+    let dir = config.journal.data_dir.clone();
+    let journal = SqliteJournal::open(&dir)?;
+    let mut recovered = engine::recover(Box::new(journal), config.policy.clone(), crate::VERSION, SystemClock.now())?;
+    recovered.turn.snapshot_every(config.journal.snapshot_every);
+    recovered.turn.keep_entries(Some(config.journal.keep_entries).filter(|entries| *entries > 0));
+    tracing::info!(
+        version = crate::VERSION,
+        replayed = recovered.replayed,
+        in_order = recovered.stopped_in_order,
+        data_dir = %dir.display(),
+        "the journal is open"
+    );
+    let cloud = options::connect(global.aws.settings(&config)).await?;
+    let metrics = Arc::new(Metrics::new());
+    metrics.publish(SystemClock.now(), &[build_info()]);
+    let ports = Ports {
+        cloud,
+        notifier: Arc::new(LogSender),
+        samples: metrics.clone(),
+        clock: Arc::new(SystemClock),
+    };
+    let options = Options {
+        sweep_every_secs: config.sweep.every_secs,
+        sweep_limit_secs: config.sweep.every_secs.max(60),
+        ..Options::default()
+    };
+    let engine = Engine::new(recovered, ports, options, stop.clone());
+
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| Failure::new(format!("could not listen on {listen}; is another muster there?"), error))?;
+    let address = listener.local_addr().map_err(|error| Failure::new("could not tell the port taken", error))?;
+    writeln!(out.answer(), "listening on http://{address}")?;
+    out.answer().flush()?;
+
+    let served = Served {
+        beliefs: Arc::new(Loop { handle: engine.handle(), stale_secs: stale_secs(&config) }),
+        metrics,
+        data_dir: dir,
+    };
+    let closing = stop.clone();
+    let server = tokio::spawn(
+        axum::serve(listener, http::router(served))
+            .with_graceful_shutdown(async move { closing.cancelled().await })
+            .into_future(),
+    );
+    let ended = engine.run().await;
+    stop.cancel();
+    if tokio::time::timeout(LAST_ANSWERS, server).await.is_err() {
+        tracing::warn!("some requests were still open and are cut off");
+    }
+    match ended {
+        Ok(_) => {
+            tracing::info!("stopped in good order");
+            Ok(Exit::DONE)
+        }
+        Err(error) => {
+            tracing::error!(%error, "muster stopped because it had to");
+            Err(Failure::new(error.to_string(), error))
+        }
+    }
+}
+
+fn build_info() -> Sample {
+    Sample { name: "muster_build_info", labels: vec![("version", crate::VERSION.to_owned())], value: 1.0 }
+}
+
+/// Without a finished sweep for so long nobody should rely on what is shown.
+fn stale_secs(config: &Config) -> i64 {
+    i64::from(config.policy.stale_after_secs).max(2 * i64::from(config.sweep.every_secs))
+}
+
+/// The running loop, as the HTTP resources ask it.
+struct Loop {
+    handle: Handle,
+    stale_secs: i64,
+}
+
+#[async_trait]
+impl Beliefs for Loop {
+    async fn roll_call(&self) -> Result<RollCall, Stopped> {
+        self.handle.ask(|fleet, now| fleet.roll_call(now, None)).await.map_err(|_| Stopped)
+    }
+
+    async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped> {
+        self.handle.ask(move |fleet, now| (now, fleet.cases(now, closed))).await.map_err(|_| Stopped)
+    }
+
+    async fn troubles(&self) -> Troubles {
+        let mut troubles = Troubles::default();
+        let status = self.handle.status();
+        let looked = self.handle.ask(|fleet, now| {
+            let roll = fleet.roll_call(now, None);
+            (now, roll.clusters.len(), roll.clusters.iter().filter(|cluster| cluster.trouble.is_none()).count())
+        });
+        let Ok((now, clusters, seen)) = looked.await else {
+            troubles.failing.push("the loop has stopped: its journal refused, or muster is stopping".into());
+            return troubles;
+        };
+        let roll = |scope: &Scope<'_>| matches!(scope, Scope::Clusters(_) | Scope::ClusterHosts(_));
+        let failed = status.sweep_failures.iter().filter(|failure| roll(&failure.scope)).count();
+        if failed > 0 && seen == 0 {
+            troubles.failing.push(format!("no cluster could be looked at ({clusters} are known)"));
+        }
+        if let Some(since) = status.last_sweep_at.or(status.started_at) {
+            let age_secs = now.as_second() - since.as_second();
+            if age_secs > self.stale_secs {
+                troubles.failing.push(format!("no sweep has ended for {}", moment::lasting(age_secs)));
+            }
+        }
+        troubles.warnings.extend(status.queue_trouble.map(|trouble| format!("the event queue cannot be read: {trouble}")));
+        troubles.warnings.extend(status.sweep_failures.iter().map(|failure| failure.message.to_string()));
+        troubles
+    }
+}
