@@ -10,17 +10,21 @@
 //! | a story in a file | [`scenario`] |
 //! | what happens in it, to whom | [`timeline`] |
 //! | a world with its story, running | [`simulation`] |
+//! | the engine's loop against it, in process and in virtual time | [`direct`] |
 //! | changes as EventBridge events | [`events`] |
 //! | what becomes of them on the way | [`courier`] |
 //! | what goes wrong with events and calls | [`faults`] |
 //! | the API's token buckets | [`throttle`] |
+//! | whether what was recorded can stand beside the truth | [`judges`] |
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
 pub mod agent;
 pub mod clock;
 pub mod courier;
+pub mod direct;
 pub mod events;
 pub mod faults;
+pub mod judges;
 pub mod scenario;
 pub mod seed;
 pub mod simulation;

@@ -1,0 +1,16 @@
+//! The in-process face: no sockets, no threads, no wall clock.
+//!
+//! | to learn | read |
+//! |---|---|
+//! | a change as the fact an observer would read out of its event | [`facts`] |
+//! | what List and Describe calls would answer | [`answers`] |
+//! | the engine's loop turned in virtual time | [`drive`] |
+//! | the same account behind the engine's asynchronous port | [`cloud`] |
+
+pub mod answers;
+pub mod cloud;
+pub mod drive;
+pub mod facts;
+
+pub use cloud::SimulatedCloud;
+pub use drive::{Drive, Mode, Watcher, drive};

@@ -1,0 +1,44 @@
+//! I18, own rate: what the core asks to see stays within what may be asked in one call, and does not turn into a storm.
+
+use std::collections::HashMap;
+
+use super::{History, Violation};
+use crate::clock::{HOUR, Moment, SECOND};
+
+/// A tenth of the refill of the tightest bucket a look may draw from (20 a second, spec C.7), over an hour.
+const LOOKS_AN_HOUR: usize = 7_200;
+
+/// The same thing is not looked at again within this time.
+const AGAIN_MS: i64 = 5 * SECOND;
+
+/// Judges sizes, repetitions and the number of looks in any hour.
+pub fn judge(history: &History) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut wrong = |at: Moment, what: String| found.push(Violation { invariant: "I18", at, what });
+    let mut last: HashMap<(&str, &str), Moment> = HashMap::new();
+    for asked in &history.looks {
+        let most = if asked.kind == "pings" { 50 } else { 100 };
+        if asked.ids.is_empty() || asked.ids.len() > most {
+            wrong(asked.at, format!("a look at {} {} in one call, 1 to {most} may be", asked.ids.len(), asked.kind));
+        }
+        for id in &asked.ids {
+            if let Some(before) = last.insert((asked.kind, id), asked.at)
+                && asked.at.since(before) < AGAIN_MS
+            {
+                let after = asked.at.since(before);
+                wrong(asked.at, format!("{id} ({}) is looked at again after {after} ms", asked.kind));
+            }
+        }
+    }
+    let mut first = 0;
+    for (at, asked) in history.looks.iter().enumerate() {
+        while asked.at.since(history.looks[first].at) > HOUR {
+            first += 1;
+        }
+        if at - first >= LOOKS_AN_HOUR {
+            wrong(asked.at, format!("more than {LOOKS_AN_HOUR} looks within an hour"));
+            break;
+        }
+    }
+    found
+}
