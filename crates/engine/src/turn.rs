@@ -72,8 +72,8 @@ pub enum TurnError {
     Ahead,
 }
 
-/// A clock may go back this far without being followed: time stands still until it has caught up. Steps further back
-/// are taken as a correction.
+/// A clock may go back this far without a word: the turns of that time bear the time of the last one. Beyond it the
+/// journal says what the clock says, and a person is warned, since the core's time never goes back.
 const STEP_BACK_SECS: i64 = 60;
 
 /// The fleet and its journal, moved together or not at all.
@@ -290,7 +290,10 @@ impl Turn {
             if back_secs <= STEP_BACK_SECS {
                 return self.last_at;
             }
-            tracing::warn!(from = %self.last_at, to = %now, "the clock was set back; deadlines move with it");
+            tracing::warn!(
+                from = %self.last_at, to = %now,
+                "the clock was set back; until it has caught up, no deadline is met"
+            );
         }
         self.last_at = now;
         now

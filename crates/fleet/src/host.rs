@@ -54,7 +54,9 @@ pub struct Host {
     pub external: bool,
     /// Has a trunk ENI.
     pub trunk: bool,
-    /// Fingerprint of the attributes as they came, to skip reading them again.
+    /// Fingerprint of the attributes as they came, to skip reading them again. No belief: a replay, which sees them
+    /// already read, must give the same snapshot.
+    #[serde(skip)]
     pub attributes_print: u64,
     /// Availability zone.
     pub zone: Option<Name>,
