@@ -107,12 +107,19 @@ struct CameBack {
 fn come_back(journal: &dyn Journal, policy: &Policy) -> Result<CameBack, RecoverError> {
     let ground = ground(journal, policy)?;
     let from_snapshot = ground.snapshot;
-    let mut replay = Replay { fleet: ground.fleet, owed: Owed::default(), owed_at: None, in_order: true };
+    let mut replay =
+        Replay { fleet: ground.fleet, owed: Owed::default(), owed_at: None, in_order: from_snapshot.is_none() };
     let mut last_seq = from_snapshot.unwrap_or(0);
     let mut last_at = None;
     let mut replayed = 0;
     let mut trouble = None;
-    journal.read(last_seq, &mut |entry| {
+    // One entry further back: whether the stop was in order is written in the last one, which may be the snapshot's.
+    journal.read(last_seq.saturating_sub(1), &mut |entry| {
+        if from_snapshot == Some(entry.seq) {
+            replay.in_order = matches!(entry.body, Body::Stopped);
+            last_at = Some(entry.at);
+            return true;
+        }
         if from_snapshot.is_none() && replayed == 0 && entry.seq != 1 {
             trouble = Some(RecoverError::NoGround { first: entry.seq });
             return false;

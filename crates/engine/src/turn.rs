@@ -249,7 +249,8 @@ impl Turn {
         Ok(())
     }
 
-    /// Keeps a snapshot now. A snapshot that cannot be kept costs time at the next start and nothing else, so it is
+    /// Keeps a snapshot now; the effects of the last turn must have been performed, because after a crash none are owed
+    /// from before a snapshot. A snapshot that cannot be kept costs time at the next start and nothing else, so it is
     /// logged and counted and tried again later.
     pub fn snapshot(&mut self, now: Timestamp) {
         let seq = self.last_seq;

@@ -91,14 +91,13 @@ pub(super) fn walk(
             return Err(JournalError::Newer { path: path.to_owned(), found: version, known: JOURNAL_VERSION });
         }
         let column = |index: usize, name: &str| {
-            row.get_ref(index)
-                .map_err(rusqlite::Error::from)
-                .map_err(|error| failure::sqlite(path, "read its entries", error))
-                .and_then(|value| match value {
+            row.get_ref(index).map_err(|error| failure::sqlite(path, "read its entries", error)).and_then(|value| {
+                match value {
                     ValueRef::Text(bytes) => std::str::from_utf8(bytes)
                         .map_err(|error| broken(seq, format!("its {name} is not UTF-8: {error}"))),
                     other => Err(broken(seq, format!("its {name} is not text but {:?}", other.data_type()))),
-                })
+                }
+            })
         };
         let (at, body) = (column(1, "time")?, column(3, "body")?);
         let hash = |index: usize, name: &str| {

@@ -175,6 +175,14 @@ async fn sleep_until(clock: &Arc<dyn Clock>, at: Option<Timestamp>) {
     }
 }
 
+/// A turn waits for the disk: other tasks of this thread are moved to another one for that long, where there is one.
+fn aside<T>(turn: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::current().runtime_flavor() {
+        tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(turn),
+        _ => turn(),
+    }
+}
+
 /// The loop's state between two arrivals.
 struct Wheel {
     turn: Turn,
@@ -199,7 +207,7 @@ impl Wheel {
         let now = self.ports.clock.now();
         if self.tick_due().is_some_and(|due| due <= now) {
             self.last_tick_at = Some(now);
-            let taken = self.turn.take(now, [Arrival::Tick])?;
+            let taken = aside(|| self.turn.take(now, [Arrival::Tick]))?;
             self.taken(now, taken).await;
         }
         if self.sweep_due <= now && self.sweeping_idle() {
@@ -276,7 +284,7 @@ impl Wheel {
                 Arrived::QueueTrouble(trouble) => self.queue_trouble(trouble),
                 Arrived::Answer(answer) => {
                     self.answered(&answer);
-                    plan.extend(Arrival::from_answer(answer).map(Planned::Answer));
+                    plan.extend(Arrival::from_answer(answer).map(|arrival| Planned::Answer(Box::new(arrival))));
                 }
                 Arrived::SweepEnded(end) => self.sweep_ended(now, end),
             }
@@ -287,9 +295,9 @@ impl Wheel {
         }
         let arrivals = plan.into_iter().map(|planned| match planned {
             Planned::Event(index) => Arrival::Event(&bodies[index]),
-            Planned::Answer(arrival) => arrival,
+            Planned::Answer(arrival) => *arrival,
         });
-        let taken = self.turn.take(now, arrivals)?;
+        let taken = aside(|| self.turn.take(now, arrivals))?;
         self.acknowledge(receipts);
         self.taken(now, taken).await;
         Ok(())
@@ -455,7 +463,7 @@ impl Wheel {
             }
         }
         let now = clock.now();
-        self.turn.stop(now)?;
+        aside(|| self.turn.stop(now))?;
         let last_seq = self.turn.last_seq();
         self.status.send_modify(|status| status.last_seq = last_seq);
         Ok(self.turn)
@@ -464,5 +472,5 @@ impl Wheel {
 
 enum Planned {
     Event(usize),
-    Answer(Arrival<'static>),
+    Answer(Box<Arrival<'static>>),
 }

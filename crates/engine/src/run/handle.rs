@@ -16,9 +16,12 @@ pub struct Stopped;
 /// A record together with the time of its turn.
 pub type DatedRecord = (Timestamp, Record);
 
+/// What somebody wants to know; it answers by itself.
+type Question = Box<dyn FnOnce(&Turn, Timestamp) + Send>;
+
 pub(super) enum Request {
     /// Look at the fleet.
-    Ask(Box<dyn FnOnce(&Turn, Timestamp) + Send>),
+    Ask(Question),
     /// Sweep as soon as possible.
     Sweep,
 }

@@ -109,8 +109,11 @@ fn the_export_holds_everything_that_the_chain_covers() {
     filled(dir.path(), 3);
     let mut out = Vec::new();
     assert_eq!(JournalReader::open(dir.path()).unwrap().export(1, &mut out).unwrap(), 2);
-    let lines: Vec<serde_json::Value> =
-        out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = out
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
     assert_eq!(lines.len(), 2);
     assert_eq!((lines[0]["seq"].as_i64(), lines[0]["at"].as_str()), (Some(2), Some("2026-10-02T00:00:01Z")));
     assert_eq!(lines[1]["prev"], lines[0]["hash"]);
@@ -190,10 +193,7 @@ fn an_entry_smuggled_in_at_the_end_is_found() {
     let hash = engine::journal::chain::link(&prev, 3, "2026-10-02T00:00:09Z", 1, br#""stopped""#);
     Connection::open(schema::database(dir.path()))
         .unwrap()
-        .execute(
-            r#"INSERT INTO entry VALUES (3, '2026-10-02T00:00:09Z', 1, '"stopped"', ?1, ?2)"#,
-            (prev, hash),
-        )
+        .execute(r#"INSERT INTO entry VALUES (3, '2026-10-02T00:00:09Z', 1, '"stopped"', ?1, ?2)"#, (prev, hash))
         .unwrap();
     assert_eq!(broken_at(dir.path()).0, 3);
 }

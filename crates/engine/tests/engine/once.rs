@@ -34,13 +34,20 @@ async fn one_pass_sees_every_host_tells_its_progress_and_ends() {
     assert_eq!((outcome.answered, outcome.failed.len()), (1, 0));
     assert_eq!(progress, [("hosts of prod".into(), 0, Some(3)), ("hosts of prod".into(), 3, Some(3))]);
     assert_eq!(*cloud.swept.lock().unwrap(), 1);
-    let hosts = turn.fleet().roll_call(outcome.ended_at, None).clusters.iter().map(|cluster| cluster.hosts.len()).sum::<usize>();
+    let hosts = turn
+        .fleet()
+        .roll_call(outcome.ended_at, None)
+        .clusters
+        .iter()
+        .map(|cluster| cluster.hosts.len())
+        .sum::<usize>();
     assert_eq!(hosts, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn scopes_that_failed_are_named() {
-    let denied = failure(Scope::ClusterHosts(CLUSTER.into()), "not allowed to list hosts: allow ecs:ListContainerInstances");
+    let denied =
+        failure(Scope::ClusterHosts(CLUSTER.into()), "not allowed to list hosts: allow ecs:ListContainerInstances");
     let cloud = cloud(SweepScript::Answers(vec![Answer::Failed(denied.clone())]));
     let outcome = run_once(cloud, &mut fresh_turn(), &TestClock::new(), &mut |_, _, _| {}).await.unwrap();
     assert_eq!(outcome.failed.first(), Some(&denied));

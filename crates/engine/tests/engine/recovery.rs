@@ -16,8 +16,8 @@ use fleet::{
 use proptest::prelude::*;
 
 use crate::support::{
-    CLUSTER, SharedJournal, count, entries, failure, fresh_turn, host_sweep, instance, instance_event, later, recovered,
-    start,
+    CLUSTER, SharedJournal, count, entries, failure, fresh_turn, host_sweep, instance, instance_event, later,
+    recovered, start,
 };
 
 #[test]
@@ -108,7 +108,8 @@ fn a_graceful_stop_needs_no_replay_and_owes_nothing() {
 fn what_the_last_turn_asked_for_is_owed_after_a_crash() {
     let journal = SharedJournal::default();
     let mut turn = recovered(journal.clone(), start()).turn;
-    turn.take(start(), [Arrival::Swept(host_sweep(start(), (0..5).map(|host| instance(host, 1, true)).collect()))]).unwrap();
+    turn.take(start(), [Arrival::Swept(host_sweep(start(), (0..5).map(|host| instance(host, 1, true)).collect()))])
+        .unwrap();
     let event = instance_event(1, 2, false, later(10));
     turn.take(later(10), [Arrival::Event(&event)]).unwrap();
     let mut asked = None;
@@ -253,7 +254,7 @@ fn play(turn: &mut Turn, at: jiff::Timestamp, moves: &[Move]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn recovery_at_any_point_equals_never_having_stopped(
