@@ -11,6 +11,8 @@
 //! | what happens in it, to whom | [`timeline`] |
 //! | a world with its story, running | [`simulation`] |
 //! | the engine's loop against it, in process and in virtual time | [`direct`] |
+//! | the account on the wire, for real AWS clients | [`face`] |
+//! | queues, topics, rules and their patterns | [`queue`], [`topic`], [`bus`], [`pattern`] |
 //! | changes as EventBridge events | [`events`] |
 //! | what becomes of them on the way | [`courier`] |
 //! | what goes wrong with events and calls | [`faults`] |
@@ -19,15 +21,20 @@
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
 pub mod agent;
+pub mod bus;
 pub mod clock;
 pub mod courier;
 pub mod direct;
 pub mod events;
+pub mod face;
 pub mod faults;
+pub mod pattern;
+pub mod queue;
 pub mod judges;
 pub mod scenario;
 pub mod seed;
 pub mod simulation;
 pub mod throttle;
 pub mod timeline;
+pub mod topic;
 pub mod world;

@@ -110,6 +110,12 @@ impl Simulation {
             || self.courier.next_at().is_some_and(|at| at <= until)
     }
 
+    /// Adds to the story.
+    pub fn plan(&mut self, planned: Vec<Planned>) {
+        self.timeline.extend(planned);
+        self.timeline.make_contiguous().sort_by_key(|planned| planned.at);
+    }
+
     /// Does something of the timeline, now.
     pub fn do_now(&mut self, act: &Act) {
         match act {

@@ -11,7 +11,7 @@ use std::{ops::Range, path::Path};
 use file::File;
 pub use file::{At, Cluster, Group, Habits, Network, Service};
 
-use crate::{clock::Moment, simulation::Simulation, world::World};
+use crate::{clock::Moment, simulation::Simulation, timeline::Planned, world::World};
 
 /// A scenario, read and checked.
 #[derive(Clone, Debug)]
@@ -107,6 +107,28 @@ impl Scenario {
         let text = std::fs::read_to_string(name_or_path)
             .map_err(|source| ScenarioError::Unreadable { path: name_or_path.to_owned(), source })?;
         Self::parse(name_or_path, &text)
+    }
+
+    /// Reads more lines of a timeline, one table without its heading, for a simulation begun from this scenario. Its
+    /// moments count from now; without `time` it happens now.
+    ///
+    /// # Errors
+    /// The mistake, with its line and column.
+    pub fn plan_now(&self, simulation: &Simulation, text: &str) -> Result<Vec<Planned>, ScenarioError> {
+        const HEADING: &str = "[[at]]\n";
+        let wrong = |span: Range<usize>, what: String| {
+            let before = text.get(..span.start.saturating_sub(HEADING.len()).min(text.len())).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+            ScenarioError::Wrong { name: "the request".to_owned(), line, column, what }
+        };
+        let mut lines: File = toml::from_str(&format!("{HEADING}{text}"))
+            .map_err(|error| wrong(error.span().unwrap_or(0..0), error.message().to_owned()))?;
+        for line in &mut lines.at {
+            line.get_mut().time.get_or_insert_with(|| toml::Spanned::new(0..0, "0s".to_owned()));
+        }
+        let file = File { at: lines.at, ..self.file.clone() };
+        plan::timeline(&file, &simulation.world, simulation.now()).map_err(|mistake| wrong(mistake.span, mistake.what))
     }
 
     /// The seed the file names.

@@ -1,0 +1,252 @@
+//! The simulation on the wire: one HTTP endpoint that speaks for all services, so that the official SDKs, the AWS CLI and
+//! boto3 are its clients. Set `AWS_ENDPOINT_URL` to its address.
+//!
+//! Which service a request is for is told by its target header, its form's version or the name it was signed for
+//! ([`wire::server`]); which account and region by its signature's scope: a key from [`FaceOptions::credentials`] or from
+//! AssumeRole belongs to its account, an access key of twelve digits is itself the account, any other means the
+//! scenario's first account.
+//!
+//! The account lives by the wall clock times [`FaceOptions::speed`]. Queues live by the wall clock itself: their
+//! visibility timeouts and long polls are about real consumers. `/_muster/` moves time and makes things happen, see
+//! [`control`].
+//!
+//! | to learn | read |
+//! |---|---|
+//! | connections | [`http`] |
+//! | from a request to an answer; faults and errors | [`dispatch`] |
+//! | keys, and STS | [`access`] |
+//! | one service each | [`ecs`], [`ec2`], [`autoscaling`], [`ssm`], [`sqs`], [`sns`], [`eventbridge`] |
+//! | queues, topics and rules of all accounts | [`messaging`] |
+//! | pages and their tokens | [`paging`] |
+//! | writing JSON | [`json`] |
+
+mod access;
+mod autoscaling;
+mod control;
+mod dispatch;
+mod ec2;
+mod ecs;
+mod eventbridge;
+mod http;
+mod json;
+mod messaging;
+mod paging;
+mod scope;
+mod sns;
+mod sqs;
+mod ssm;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+pub use access::{Credential, Signatures};
+use access::Access;
+use jiff::Timestamp;
+use messaging::{Messaging, Region};
+use ssm::Commands;
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use wire::error::ServiceError;
+
+use crate::{clock::Moment, courier::Parcel, scenario::Scenario, simulation::Simulation};
+
+pub use messaging::READY_MADE;
+
+/// How often the account catches up with the wall clock.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How to serve.
+#[derive(Clone)]
+pub struct FaceOptions {
+    /// Address; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Virtual seconds a wall second; 0: time passes only by `/_muster/advance`.
+    pub speed: f64,
+    /// How signatures are looked at.
+    pub signatures: Signatures,
+    /// Keys that are known from the beginning.
+    pub credentials: Vec<Credential>,
+}
+
+impl Default for FaceOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            speed: 1.0,
+            signatures: Signatures::default(),
+            credentials: Vec::new(),
+        }
+    }
+}
+
+/// A simulation being served.
+#[derive(Debug)]
+pub struct Serving {
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Serving {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops listening, closes all connections and ends the account's life.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            // A task that panicked has said so already.
+            let _ = task.await;
+        }
+    }
+}
+
+/// What all requests share. Locks are taken in the order of the fields, and never held while a socket is written.
+pub(crate) struct Shared {
+    running: Mutex<Running>,
+    messaging: Mutex<Messaging>,
+    commands: Mutex<Commands>,
+    access: Mutex<Access>,
+    /// The story's file, for what `/_muster/do` names.
+    scenario: Option<Scenario>,
+    /// Something arrived in a queue.
+    arrived: Notify,
+    options: FaceOptions,
+    address: SocketAddr,
+    requests: std::sync::atomic::AtomicU64,
+}
+
+/// The simulation and how far it has followed the wall clock.
+pub(crate) struct Running {
+    pub(crate) simulation: Simulation,
+    followed: Instant,
+    /// Virtual milliseconds that were not whole yet.
+    rest_ms: f64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves the pretend account as it was; it is still better than none.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Serves a simulation until it is stopped. `scenario`: the file it was begun from, so that `/_muster/do` knows its names.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve(
+    simulation: Simulation,
+    scenario: Option<Scenario>,
+    options: FaceOptions,
+) -> std::io::Result<Serving> {
+    let listener = TcpListener::bind(options.listen).await?;
+    let address = listener.local_addr()?;
+    let seed = simulation.seed();
+    let mut messaging = Messaging::new(seed);
+    let wall = wall_now();
+    for place in &simulation.world.places {
+        messaging.prepare(&(place.account.clone(), place.region.clone()), &place.partition, wall);
+    }
+    let shared = Arc::new(Shared {
+        running: Mutex::new(Running { simulation, followed: Instant::now(), rest_ms: 0.0 }),
+        messaging: Mutex::new(messaging),
+        commands: Mutex::default(),
+        access: Mutex::new(Access::new(&options.credentials, seed)),
+        scenario,
+        arrived: Notify::new(),
+        options,
+        address,
+        requests: std::sync::atomic::AtomicU64::new(0),
+    });
+    let stop = CancellationToken::new();
+    let ticking = tokio::spawn(tick(shared.clone(), stop.clone()));
+    let listening = tokio::spawn(http::listen(listener, shared, stop.clone()));
+    Ok(Serving { address, stop, tasks: vec![ticking, listening] })
+}
+
+async fn tick(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(TICK);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => shared.follow(),
+        }
+    }
+}
+
+/// Wall time.
+fn wall_now() -> Moment {
+    Moment(Timestamp::now().as_millisecond())
+}
+
+impl Shared {
+    fn running(&self) -> MutexGuard<'_, Running> {
+        lock(&self.running)
+    }
+
+    /// Lets the account catch up with the wall clock.
+    fn follow(&self) {
+        if self.options.speed <= 0.0 {
+            return;
+        }
+        let mut running = self.running();
+        let elapsed = running.followed.elapsed();
+        running.followed += elapsed;
+        let millis = elapsed.as_secs_f64() * 1000.0 * self.options.speed + running.rest_ms;
+        running.rest_ms = millis.fract();
+        let until = running.simulation.now().plus(millis as i64);
+        self.live_until(running, until);
+    }
+
+    /// Lets so many virtual milliseconds pass at once, and returns the virtual time then.
+    fn advance(&self, millis: i64) -> Moment {
+        let running = self.running();
+        let until = running.simulation.now().plus(millis);
+        self.live_until(running, until);
+        until
+    }
+
+    /// Lets time pass, then hands over what reached the bus by then; the world is unlocked meanwhile.
+    fn live_until(&self, mut running: MutexGuard<'_, Running>, until: Moment) {
+        let mut parcels = Vec::new();
+        running.simulation.advance_to(until, &mut parcels);
+        if parcels.is_empty() {
+            return;
+        }
+        let world = &running.simulation.world;
+        let first = world.places.first();
+        let mut events: Vec<(Region, String)> = Vec::with_capacity(parcels.len());
+        for parcel in &parcels {
+            let place = match parcel {
+                Parcel::Change(change) => world.place(change.place),
+                Parcel::Bytes(_) => first,
+            };
+            let Some(place) = place else { continue };
+            let mut bytes = Vec::with_capacity(3_072);
+            parcel.write(world, &mut bytes);
+            // A queue holds text only: what is none becomes replacement characters on the way, as with the real one.
+            let text = String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+            events.push(((place.account.clone(), place.region.clone()), text));
+        }
+        drop(running);
+        let wall = wall_now();
+        let mut messaging = lock(&self.messaging);
+        for (region, event) in &events {
+            messaging.put_event(region, event, wall);
+        }
+        drop(messaging);
+        self.arrived.notify_waiters();
+    }
+}
+
+/// The error for an operation that is not answered here.
+fn unknown(service: &str, operation: &str, known: &[&str]) -> ServiceError {
+    let what = format!("The simulator does not answer {service}:{operation}. Of {service} it answers {}.", known.join(", "));
+    ServiceError::new("UnknownOperationException", what)
+}
