@@ -5,8 +5,8 @@
 //! | what the loop needs from the world, on one page | [`ports`] |
 //! | input, step, journal, effects: one turn, in any kind of time | [`turn`] |
 //! | what a turn counts | [`counters`] |
-//! | coming back after a stop or a crash | [`recover`] |
-//! | proving that the journal's inputs give the journal's records | [`check`] |
+//! | coming back after a stop or a crash | [`mod@recover`] |
+//! | proving that the journal's inputs give the journal's records | [`mod@check`] |
 //! | the loop of `muster serve` | [`run`] |
 //! | a single pass, `muster scan` | [`once`] |
 //! | the journal: SQLite, hash chain, snapshots, retention | [`journal`] |

@@ -37,7 +37,7 @@ impl SqliteJournal {
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         let file = schema::database(dir);
         let path = file.display().to_string();
-        std::fs::create_dir_all(dir)
+        make_directory(dir)
             .map_err(|error| failure::io(&dir.display().to_string(), "make the data directory", error))?;
         let lock = DirectoryLock::take(&schema::lock_file(dir))?;
         let mut connection = Connection::open(&file).map_err(|error| failure::sqlite(&path, "open it", error))?;
@@ -100,6 +100,15 @@ impl SqliteJournal {
         self.head = head;
         Ok(value)
     }
+}
+
+/// Readable by its owner and group alone: a journal names hosts, accounts and what ails them.
+fn make_directory(dir: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
+    builder.create(dir)
 }
 
 /// The head as it will be, and room to write a body in.

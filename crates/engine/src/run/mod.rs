@@ -5,7 +5,7 @@
 //!
 //! | to learn | read |
 //! |---|---|
-//! | the loop itself | [`engine`] |
+//! | the loop itself; what it does with an arrival | [`engine`], `wheel.rs` |
 //! | asking the fleet something from outside | [`handle`] |
 //! | receiving from the queue, and its troubles | [`queue`] |
 //! | deleting messages | [`acknowledge`] |
@@ -18,6 +18,7 @@ pub mod handle;
 pub mod looking;
 pub mod queue;
 pub mod status;
+mod wheel;
 
 use std::sync::Arc;
 
