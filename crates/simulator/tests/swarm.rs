@@ -26,6 +26,7 @@ fn no_seed_of_the_swarm_breaks_an_invariant() {
         Some(seed) => seed..seed + 1,
         None => 1..number("MUSTER_SWARM_SEEDS").unwrap_or(DEFAULT_SEEDS) + 1,
     };
+    let alone = number("MUSTER_SWARM_SEED").is_some();
     let (mut failed, mut host_hours, mut records) = (String::new(), 0.0, 0);
     let count = seeds.end - seeds.start;
     for seed in seeds {
@@ -46,6 +47,18 @@ fn no_seed_of_the_swarm_breaks_an_invariant() {
                 violations.iter().take(4).map(|it| format!("  {it}\n")).collect::<String>(),
                 run.story,
             );
+            // A seed run alone tells everything.
+            if alone {
+                for it in &violations {
+                    let _ = writeln!(failed, "{it}");
+                }
+                for noted in &run.history.records {
+                    let _ = writeln!(failed, "{} {}", noted.at.iso_millis(), noted.record);
+                }
+                for asked in &run.history.looks {
+                    let _ = writeln!(failed, "{} {} {:?}", asked.at.iso_millis(), asked.kind, asked.ids);
+                }
+            }
         }
     }
     assert!(failed.is_empty(), "{failed}");

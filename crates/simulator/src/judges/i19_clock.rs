@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::{History, Violation, history};
 
 /// The moves a case may make. The order waits, looks again, confirms, decides; a doubt may hold it anywhere and let go
-/// of it, and it may be over at any time.
+/// of it, and it may be over at any time. Besides, a confirmed or decided case may come to `confirmed` again when its
+/// verdict has become another: time alone never brings a stage twice.
 const MOVES: &[(&str, &str)] = &[
     ("suspected", "confirming"),
     ("confirming", "confirmed"),
@@ -28,13 +29,13 @@ const MOVES: &[(&str, &str)] = &[
 /// Judges the moves of every case and all durations.
 pub fn judge(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
-    let mut stages: BTreeMap<u64, String> = BTreeMap::new();
+    let mut stages: BTreeMap<u64, (String, String)> = BTreeMap::new();
     for noted in &history.records {
         let mut wrong = |what: String| found.push(Violation { invariant: "I19", at: noted.at, what });
         let Some(case) = history::case(&noted.record) else { continue };
         match history::text(&noted.record, "kind") {
             "case-opened" => {
-                if stages.insert(case, String::new()).is_some() {
+                if stages.insert(case, Default::default()).is_some() {
                     wrong(format!("case {case} is opened twice"));
                 }
             }
@@ -42,14 +43,19 @@ pub fn judge(history: &History) -> Vec<Violation> {
                 let (from, to) = (history::text(&noted.record, "from"), history::text(&noted.record, "to"));
                 match stages.get_mut(&case) {
                     None => wrong(format!("case {case} moves and is not open")),
-                    Some(stage) => {
+                    Some((stage, verdict)) => {
+                        let now = history::text(&noted.record, "verdict");
+                        let again = matches!((from, to), ("confirmed" | "decided", "confirmed")) && verdict != now;
                         if !stage.is_empty() && stage != from {
                             wrong(format!("case {case} moves from {from}, but stood at {stage}"));
                         }
-                        if to != "closed" && !MOVES.contains(&(from, to)) {
-                            wrong(format!("case {case} moves from {from} to {to}"));
+                        if to != "closed" && !again && !MOVES.contains(&(from, to)) {
+                            wrong(format!(
+                                "case {case} moves from {from} to {to} with the verdict {verdict}, now {now}"
+                            ));
                         }
                         to.clone_into(stage);
+                        now.clone_into(verdict);
                     }
                 }
             }
