@@ -96,9 +96,10 @@ impl Bus {
             return Err(ServiceError::new("ValidationException", format!("\"{}\" is no name of a rule.", rule.name)));
         }
         rule.pattern = match &rule.pattern_text {
-            Some(text) => Some(Pattern::parse(text).map_err(|error| {
-                ServiceError::new("InvalidEventPatternException", error.to_string())
-            })?),
+            Some(text) => Some(
+                Pattern::parse(text)
+                    .map_err(|error| ServiceError::new("InvalidEventPatternException", error.to_string()))?,
+            ),
             None if rule.schedule.is_some() => None,
             None => {
                 let what = "Parameter(s) EventPattern or ScheduleExpression must be specified.";
@@ -182,12 +183,7 @@ mod tests {
     }
 
     fn target(id: &str, input_path: Option<&str>) -> Target {
-        Target {
-            id: id.to_owned(),
-            arn: format!("arn:{id}"),
-            input: None,
-            input_path: input_path.map(str::to_owned),
-        }
+        Target { id: id.to_owned(), arn: format!("arn:{id}"), input: None, input_path: input_path.map(str::to_owned) }
     }
 
     #[test]
@@ -200,10 +196,10 @@ mod tests {
         let event = json!({"source": "aws.ecs", "detail": {"agentConnected": false}});
         let text = event.to_string();
         let routed = bus.route(&text, &event);
-        assert_eq!(routed, [
-            ("arn:a".to_owned(), text.clone()),
-            ("arn:b".to_owned(), r#"{"agentConnected":false}"#.to_owned())
-        ]);
+        assert_eq!(
+            routed,
+            [("arn:a".to_owned(), text.clone()), ("arn:b".to_owned(), r#"{"agentConnected":false}"#.to_owned())]
+        );
         bus.rule_mut("all").unwrap().enabled = false;
         assert_eq!(bus.route(&text, &event).len(), 1);
     }

@@ -190,8 +190,10 @@ fn signature(
 ) -> Result<String, Refusal> {
     let canonical = canonical_request(request, authorization.signed_headers)?;
     let Authorization { date: day, region, service, .. } = authorization;
-    let to_sign =
-        format!("{ALGORITHM}\n{date}\n{day}/{region}/{service}/aws4_request\n{}", hex::encode(Sha256::digest(canonical)));
+    let to_sign = format!(
+        "{ALGORITHM}\n{date}\n{day}/{region}/{service}/aws4_request\n{}",
+        hex::encode(Sha256::digest(canonical))
+    );
     let mut key = hmac(format!("AWS4{secret}").as_bytes(), day);
     for part in [region, service, "aws4_request"] {
         key = hmac(&key, part);

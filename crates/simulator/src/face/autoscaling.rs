@@ -182,9 +182,10 @@ fn flag(params: &Params, name: &str) -> Option<bool> {
 fn member(world: &World, scope: &Scope, params: &Params) -> Result<MachineId, ServiceError> {
     let id = required(params, "InstanceId")?;
     let in_group = |machine: &Machine| Some(machine.place) == scope.place && machine.group.is_some();
-    world.find_machine(id).filter(|found| world.machine(*found).is_some_and(in_group)).ok_or_else(|| {
-        invalid(format!("Instance Id not found - No managed instance found for instance ID: {id}"))
-    })
+    world
+        .find_machine(id)
+        .filter(|found| world.machine(*found).is_some_and(in_group))
+        .ok_or_else(|| invalid(format!("Instance Id not found - No managed instance found for instance ID: {id}")))
 }
 
 fn set_desired_capacity(world: &mut World, scope: &Scope, params: &Params) -> Result<(), ServiceError> {

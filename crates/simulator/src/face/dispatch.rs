@@ -15,7 +15,9 @@ use wire::{
 };
 
 use super::{
-    Shared, access, access::Signatures, autoscaling, ec2, ecs, eventbridge,
+    Shared, access,
+    access::Signatures,
+    autoscaling, ec2, ecs, eventbridge,
     http::Reply,
     json::Json,
     lock,
@@ -62,7 +64,9 @@ pub(super) async fn answer(shared: &Shared, head: &Parts, body: &[u8], request_i
         Fate::Hang => std::future::pending().await,
         Fate::Denied(action) => {
             let who = format!("arn:{}:iam::{}:user/muster", scope.partition, scope.account());
-            let what = format!("User: {who} is not authorized to perform: {action} because no identity-based policy allows it");
+            let what = format!(
+                "User: {who} is not authorized to perform: {action} because no identity-based policy allows it"
+            );
             return no(ServiceError::new("AccessDeniedException", what));
         }
         Fate::Expired => return no(unauthenticated(&Refusal::Expired)),
@@ -91,7 +95,9 @@ fn authenticate(shared: &Shared, head: &Parts, body: &[u8]) -> Result<(), Refusa
             let header = head.headers.get(http::header::AUTHORIZATION).ok_or(Refusal::Missing)?;
             match header.to_str().ok().and_then(sigv4::Authorization::parse) {
                 Some(_) => Ok(()),
-                None => Err(Refusal::Incomplete { what: "Authorization is not of the form AWS4-HMAC-SHA256 …".to_owned() }),
+                None => Err(Refusal::Incomplete {
+                    what: "Authorization is not of the form AWS4-HMAC-SHA256 …".to_owned(),
+                }),
             }
         }
         Signatures::Checked => {
@@ -296,8 +302,13 @@ fn refuse(error: &ServiceError, protocol: Protocol, service: &str, request_id: &
         "RequestLimitExceeded" => 503,
         "AuthFailure" => 401,
         "NotFound" => 404,
-        "UnauthorizedOperation" | "AccessDenied" | "ExpiredToken" | "RequestExpired" | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch" | "MissingAuthenticationToken" => 403,
+        "UnauthorizedOperation"
+        | "AccessDenied"
+        | "ExpiredToken"
+        | "RequestExpired"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "MissingAuthenticationToken" => 403,
         _ => 400,
     };
     match protocol {

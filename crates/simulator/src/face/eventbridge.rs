@@ -47,7 +47,9 @@ pub(crate) fn answer(
     request: &Value,
     out: &mut Json,
 ) -> Result<(), ServiceError> {
-    if let Some(bus) = text(request, "EventBusName").filter(|bus| !matches!(*bus, "default") && !bus.ends_with("/default")) {
+    if let Some(bus) =
+        text(request, "EventBusName").filter(|bus| !matches!(*bus, "default") && !bus.ends_with("/default"))
+    {
         let what = format!("Event bus {bus} does not exist: this simulator has the default bus only.");
         return Err(ServiceError::new("ResourceNotFoundException", what));
     }
@@ -79,7 +81,10 @@ pub(crate) fn answer(
             let prefix = text(request, "NamePrefix").unwrap_or_default();
             out.object(|out| {
                 out.key("Rules").array(|out| {
-                    bus.rules.iter().filter(|rule| rule.name.starts_with(prefix)).for_each(|rule| write_rule(rule, out));
+                    bus.rules
+                        .iter()
+                        .filter(|rule| rule.name.starts_with(prefix))
+                        .for_each(|rule| write_rule(rule, out));
                 });
             });
         }
@@ -208,8 +213,8 @@ fn put_event(messaging: &mut Messaging, scope: &Scope, entry: &Value) -> Result<
     if source.starts_with("aws.") {
         return Err(ServiceError::new("NotAuthorizedForSourceException", "Not authorized for the source."));
     }
-    let detail: Value = serde_json::from_str(detail)
-        .map_err(|_| ServiceError::new("MalformedDetail", "Detail is malformed."))?;
+    let detail: Value =
+        serde_json::from_str(detail).map_err(|_| ServiceError::new("MalformedDetail", "Detail is malformed."))?;
     let id = messaging.fresh_id();
     let event = json!({
         "version": "0", "id": id, "detail-type": detail_type, "source": source, "account": scope.account(),

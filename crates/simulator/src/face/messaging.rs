@@ -102,7 +102,9 @@ impl Messaging {
                 Some(queue) => queue.send(body, attributes, None, now).map_err(|error| error.to_string()).map(|_| ()),
                 None => Err("there is no such queue".to_owned()),
             },
-            Some("sns") => self.publish(arn, &body, None, &attributes, now).map_err(|error| error.to_string()).map(|_| ()),
+            Some("sns") => {
+                self.publish(arn, &body, None, &attributes, now).map_err(|error| error.to_string()).map(|_| ())
+            }
             _ => Err("only queues and topics are delivered to".to_owned()),
         };
         if let Err(reason) = delivered {

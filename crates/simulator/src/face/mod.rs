@@ -42,8 +42,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use access::{Credential, Signatures};
 use access::Access;
+pub use access::{Credential, Signatures};
 use jiff::Timestamp;
 use messaging::{Messaging, Region};
 use ssm::Commands;
@@ -230,8 +230,8 @@ impl Shared {
             let mut bytes = Vec::with_capacity(3_072);
             parcel.write(world, &mut bytes);
             // A queue holds text only: what is none becomes replacement characters on the way, as with the real one.
-            let text = String::from_utf8(bytes)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+            let text =
+                String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             events.push(((place.account.clone(), place.region.clone()), text));
         }
         drop(running);
@@ -247,6 +247,7 @@ impl Shared {
 
 /// The error for an operation that is not answered here.
 fn unknown(service: &str, operation: &str, known: &[&str]) -> ServiceError {
-    let what = format!("The simulator does not answer {service}:{operation}. Of {service} it answers {}.", known.join(", "));
+    let what =
+        format!("The simulator does not answer {service}:{operation}. Of {service} it answers {}.", known.join(", "));
     ServiceError::new("UnknownOperationException", what)
 }

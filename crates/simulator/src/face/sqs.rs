@@ -48,7 +48,8 @@ fn error(code: &str, what: impl Into<String>) -> ServiceError {
 }
 
 fn required<'a>(request: &'a Value, name: &str) -> Result<&'a str, ServiceError> {
-    text(request, name).ok_or_else(|| error("MissingParameter", format!("The request must contain the parameter {name}.")))
+    text(request, name)
+        .ok_or_else(|| error("MissingParameter", format!("The request must contain the parameter {name}.")))
 }
 
 fn number(request: &Value, name: &str, from: u64, to: u64) -> Result<Option<u32>, ServiceError> {
@@ -56,7 +57,8 @@ fn number(request: &Value, name: &str, from: u64, to: u64) -> Result<Option<u32>
     match value.as_u64() {
         Some(number) if (from..=to).contains(&number) => Ok(Some(number as u32)),
         _ => {
-            let what = format!("Value {value} for parameter {name} is invalid. Reason: Must be between {from} and {to}.");
+            let what =
+                format!("Value {value} for parameter {name} is invalid. Reason: Must be between {from} and {to}.");
             Err(error("InvalidParameterValue", what))
         }
     }
@@ -134,9 +136,7 @@ pub(crate) fn answer(
             out.object(|_| {});
             Ok(())
         }
-        "SendMessage" => {
-            send(queue(messaging, scope, request)?, scope, request, out, None)
-        }
+        "SendMessage" => send(queue(messaging, scope, request)?, scope, request, out, None),
         "DeleteMessage" => {
             queue(messaging, scope, request)?.delete(required(request, "ReceiptHandle")?)?;
             out.object(|_| {});
@@ -200,7 +200,8 @@ fn list(messaging: &mut Messaging, scope: &Scope, request: &Value, out: &mut Jso
     let prefix = text(request, "QueueNamePrefix").unwrap_or_default();
     let most = number(request, "MaxResults", 1, 1000)?.unwrap_or(1000) as usize;
     let token = text(request, "NextToken").filter(|token| !token.is_empty());
-    let from = token.map_or(Some(0), paging::read).ok_or_else(|| error("InvalidParameterValue", "Invalid NextToken."))?;
+    let from =
+        token.map_or(Some(0), paging::read).ok_or_else(|| error("InvalidParameterValue", "Invalid NextToken."))?;
     let page = Page { from, most };
     let queues = &messaging.of(&scope.region).queues;
     let names: Vec<_> = queues.keys().filter(|name| name.starts_with(prefix)).collect();

@@ -65,7 +65,8 @@ fn describe(world: &World, scope: &Scope, request: &Value, out: &mut Json) -> Re
         .map_or(Some(0), paging::read)
         .ok_or_else(|| ServiceError::new("InvalidNextToken", "The specified token is not valid."))?;
     let mut wanted: Option<Vec<MachineId>> = None;
-    let filters = ["Filters", "InstanceInformationFilterList"].into_iter().filter_map(|name| request.get(name)?.as_array());
+    let filters =
+        ["Filters", "InstanceInformationFilterList"].into_iter().filter_map(|name| request.get(name)?.as_array());
     for filter in filters.flatten() {
         let key = text(filter, "Key").or_else(|| text(filter, "key")).unwrap_or_default();
         if key != "InstanceIds" {

@@ -9,9 +9,29 @@ use super::{
 
 /// Keys that may not stand in an object below `$or`: they would read as matchers (spec B.4).
 const RESERVED: [&str; 23] = [
-    "exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr", "=",
-    "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case", "in-date-range", "date-before",
-    "date-after", "date-equals", "ip-address-in-range", "ip-address-not-in-range",
+    "exactly",
+    "equals-ignore-case",
+    "prefix",
+    "suffix",
+    "anything-but",
+    "exists",
+    "wildcard",
+    "numeric",
+    "cidr",
+    "=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "regex",
+    "not-wildcard",
+    "not-equals-ignore-case",
+    "in-date-range",
+    "date-before",
+    "date-after",
+    "date-equals",
+    "ip-address-in-range",
+    "ip-address-not-in-range",
 ];
 
 pub(super) fn compile(value: &Value) -> Result<Vec<Vec<Condition>>, PatternError> {
@@ -72,11 +92,7 @@ fn or_branches(value: &Value, at: &str) -> Result<Vec<Vec<Condition>>, PatternEr
     Ok(all)
 }
 
-fn multiply(
-    left: &[Vec<Condition>],
-    right: &[Vec<Condition>],
-    at: &str,
-) -> Result<Vec<Vec<Condition>>, PatternError> {
+fn multiply(left: &[Vec<Condition>], right: &[Vec<Condition>], at: &str) -> Result<Vec<Vec<Condition>>, PatternError> {
     too_many(left.len().saturating_mul(right.len()), at)?;
     Ok(left.iter().flat_map(|a| right.iter().map(|b| a.iter().chain(b).cloned().collect())).collect())
 }
@@ -109,11 +125,7 @@ fn matcher(element: &Value, at: &str) -> Result<Matcher, PatternError> {
     })
 }
 
-fn only_member<'a>(
-    object: &'a Map<String, Value>,
-    what: &str,
-    at: &str,
-) -> Result<(&'a str, &'a Value), PatternError> {
+fn only_member<'a>(object: &'a Map<String, Value>, what: &str, at: &str) -> Result<(&'a str, &'a Value), PatternError> {
     let mut members = object.iter();
     match (members.next(), members.next()) {
         (Some((key, value)), None) => Ok((key, value)),

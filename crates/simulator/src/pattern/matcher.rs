@@ -20,10 +20,16 @@ pub(super) enum Matcher {
     Wildcard(Wildcard),
     /// A scalar is there, and none of these accepts it.
     AnythingBut(Vec<Matcher>),
-    Numeric { lower: Option<(f64, bool)>, upper: Option<(f64, bool)> },
+    Numeric {
+        lower: Option<(f64, bool)>,
+        upper: Option<(f64, bool)>,
+    },
     Present,
     Absent,
-    Cidr { network: IpAddr, bits: u8 },
+    Cidr {
+        network: IpAddr,
+        bits: u8,
+    },
 }
 
 impl Matcher {

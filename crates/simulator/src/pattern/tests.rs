@@ -186,8 +186,16 @@ fn numeric_compares_json_numbers() {
     assert!(numeric(json!(["<", -1.5]), json!(-2)));
     assert!(!numeric(json!([">", 0]), json!("7")), "a numeric string is no number");
     for wrong in [
-        r#"["<",5,">",0]"#, r#"["=",1,"<",5]"#, r#"[">",5,"<",5]"#, r#"[">",1,">",2]"#, r#"[">"]"#, r#"["!",1]"#, "[]", "5",
-        r#"[">",1,"<",2,"<",3]"#, r#"[">","1"]"#,
+        r#"["<",5,">",0]"#,
+        r#"["=",1,"<",5]"#,
+        r#"[">",5,"<",5]"#,
+        r#"[">",1,">",2]"#,
+        r#"[">"]"#,
+        r#"["!",1]"#,
+        "[]",
+        "5",
+        r#"[">",1,"<",2,"<",3]"#,
+        r#"[">","1"]"#,
     ] {
         assert!(Pattern::parse(&format!(r#"{{"a":[{{"numeric":{wrong}}}]}}"#)).is_err(), "{wrong}");
     }
@@ -237,7 +245,9 @@ fn or_is_anded_with_its_siblings_and_nests() {
 
 #[test]
 fn or_wants_two_objects_without_reserved_words() {
-    for wrong in [r#"[{"a":[1]}]"#, r#"{"a":[1]}"#, r#"["x","y"]"#, r#"[{"prefix":["a"]},{"b":[1]}]"#, r#"[{},{"b":[1]}]"#] {
+    for wrong in
+        [r#"[{"a":[1]}]"#, r#"{"a":[1]}"#, r#"["x","y"]"#, r#"[{"prefix":["a"]},{"b":[1]}]"#, r#"[{},{"b":[1]}]"#]
+    {
         assert!(Pattern::parse(&format!(r#"{{"$or":{wrong}}}"#)).is_err(), "{wrong}");
     }
 }

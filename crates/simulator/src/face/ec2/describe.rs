@@ -93,9 +93,7 @@ fn instance(world: &World, scope: &Scope, id: MachineId, w: &mut Writer) {
 pub(super) fn statuses(world: &World, scope: &Scope, params: &Params, w: &mut Writer) -> Result<(), ServiceError> {
     let all_states = params.get("IncludeAllInstances") == Some("true");
     let mut all = selected(world, scope, params)?;
-    all.retain(|id| {
-        world.machine(*id).is_some_and(|machine| all_states || machine.state == MachineState::Running)
-    });
+    all.retain(|id| world.machine(*id).is_some_and(|machine| all_states || machine.state == MachineState::Running));
     for (name, values) in filters(params) {
         if name != "instance-state-name" {
             return Err(unknown_filter(&name));

@@ -19,10 +19,8 @@ pub(super) fn subnets(world: &World, scope: &Scope, params: &Params, w: &mut Wri
         let what = format!("The subnet ID '{missing}' does not exist");
         return Err(ServiceError::new("InvalidSubnetID.NotFound", what));
     }
-    let shown = zones
-        .iter()
-        .enumerate()
-        .filter(|(_, zone)| wanted.is_empty() || wanted.contains(&zone.subnet.as_str()));
+    let shown =
+        zones.iter().enumerate().filter(|(_, zone)| wanted.is_empty() || wanted.contains(&zone.subnet.as_str()));
     w.list("subnetSet", "item", shown, |w, (number, zone)| {
         let machines = world.machines.iter().filter(|machine| {
             Some(machine.place) == scope.place && usize::from(machine.zone) == number && machine.terminated_at.is_none()
@@ -31,9 +29,9 @@ pub(super) fn subnets(world: &World, scope: &Scope, params: &Params, w: &mut Wri
             .hosts
             .iter()
             .filter(|host| {
-                world.machine(host.machine).is_some_and(|machine| {
-                    Some(machine.place) == scope.place && usize::from(machine.zone) == number
-                })
+                world
+                    .machine(host.machine)
+                    .is_some_and(|machine| Some(machine.place) == scope.place && usize::from(machine.zone) == number)
             })
             .map(|host| usize::from(host.said.enis))
             .sum();

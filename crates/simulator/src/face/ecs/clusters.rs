@@ -117,9 +117,8 @@ fn write(world: &World, id: ClusterId, request: &Value, out: &mut Json) {
 /// ACTIVE and DRAINING ones (spec C.1).
 fn registered(world: &World, cluster: &Cluster) -> i64 {
     use crate::world::HostStatus::{Active, Draining};
-    let counted = |id: &&crate::world::HostId| {
-        world.host(**id).is_some_and(|host| matches!(host.said.status, Active | Draining))
-    };
+    let counted =
+        |id: &&crate::world::HostId| world.host(**id).is_some_and(|host| matches!(host.said.status, Active | Draining));
     cluster.hosts.iter().filter(counted).count() as i64
 }
 
@@ -130,7 +129,8 @@ pub(super) fn create(world: &mut World, scope: &Scope, request: &Value, out: &mu
         return Err(invalid("Cluster names may contain up to 255 letters, numbers, hyphens and underscores."));
     }
     let Some(place) = scope.place else {
-        let what = format!("this simulator has no {}/{}; its scenario names its places", scope.region.0, scope.region.1);
+        let what =
+            format!("this simulator has no {}/{}; its scenario names its places", scope.region.0, scope.region.1);
         return Err(ServiceError::new("ClientException", what));
     };
     let id = world.find_cluster(place, name).filter(|id| world.cluster(*id).is_some_and(|cluster| cluster.active));

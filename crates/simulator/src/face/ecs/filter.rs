@@ -174,9 +174,8 @@ fn like(pattern: &str, text: &str) -> bool {
     while let Some(piece) = pieces.next() {
         let last = pieces.peek().is_none();
         let starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-        let found = starts.filter_map(|at| Some(at + matches_at(piece, &rest[at..])?)).find(|end| {
-            !last || *end == rest.len()
-        });
+        let found =
+            starts.filter_map(|at| Some(at + matches_at(piece, &rest[at..])?)).find(|end| !last || *end == rest.len());
         match found {
             Some(end) => rest = &rest[end..],
             None => return false,
@@ -328,10 +327,7 @@ mod tests {
         let busy = test(Subject::RunningTasksCount, Comparison::Greater, "0");
         assert_eq!(
             Filter::parse("not (agentConnected==false or runningTasksCount > 0) && runningTasksCount>0"),
-            Ok(Filter::All(vec![
-                Filter::Not(Box::new(Filter::Any(vec![disconnected, busy.clone()]))),
-                busy
-            ]))
+            Ok(Filter::All(vec![Filter::Not(Box::new(Filter::Any(vec![disconnected, busy.clone()]))), busy]))
         );
     }
 

@@ -34,7 +34,9 @@ pub(super) fn list(
             ]
             .into_iter()
             .find(|status| status.word() == word)
-            .ok_or_else(|| invalid(format!("Container instance status should be one of the known ones, not {word}.")))?,
+            .ok_or_else(|| {
+                invalid(format!("Container instance status should be one of the known ones, not {word}."))
+            })?,
         ),
     };
     let filter = text(request, "filter").filter(|text| !text.trim().is_empty());

@@ -9,7 +9,10 @@ mod tasks;
 use serde_json::Value;
 use wire::error::ServiceError;
 
-use super::{json::Json, scope::{Scope, View}};
+use super::{
+    json::Json,
+    scope::{Scope, View},
+};
 use crate::world::{World, control::Refusal};
 
 /// The operations answered here.
