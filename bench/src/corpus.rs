@@ -4,12 +4,20 @@
 
 use std::fmt::Write;
 
+use fleet::observation::{
+    Attributes, Fact, HostAttributes, InstanceFact, InstanceStatus, Observation, Source, TaskFact, TaskStatus, Text,
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// Hosts of the world.
 pub const HOSTS: u32 = 5_000;
 /// Task slots of a host.
 pub const TASKS_PER_HOST: u32 = 50;
+/// When the world begins.
+const BEGINNING: Timestamp = Timestamp::constant(1_790_928_000, 0);
+/// Versions before the first event of a host and of a task.
+const FIRST_HOST_VERSION: u32 = 1_000;
+const FIRST_TASK_VERSION: u32 = 3;
 const CLUSTERS: u32 = 20;
 const SERVICES: u32 = 200;
 const ACCOUNT: &str = "210987654321";
@@ -26,14 +34,14 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mix(self.0)
     }
 
     /// A number below `limit`.
     pub fn below(&mut self, limit: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(limit) >> 32) as u32
+        (((self.bits() >> 32) * u64::from(limit)) >> 32) as u32
     }
 }
 
@@ -50,13 +58,13 @@ pub fn hex_id(kind: u64, number: u64) -> String {
 }
 
 fn uuid(random: &mut Random) -> String {
-    let (high, low) = (random.next(), random.next());
+    let (high, low) = (random.bits(), random.bits());
     format!(
         "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
         high >> 32,
-        high >> 16 & 0xFFFF,
+        (high >> 16) & 0xFFFF,
         high & 0xFFF,
-        low >> 48 & 0xFFF,
+        (low >> 48) & 0xFFF,
         low & 0xFFFF_FFFF_FFFF
     )
 }
@@ -64,7 +72,7 @@ fn uuid(random: &mut Random) -> String {
 /// Name of the cluster a host is in; every second one is a production cluster.
 pub fn cluster_name(host: u32) -> String {
     let number = host % CLUSTERS;
-    format!("{}-{number:02}", if number % 2 == 0 { "prod" } else { "test" })
+    format!("{}-{number:02}", if number.is_multiple_of(2) { "prod" } else { "test" })
 }
 
 /// ARN of the cluster a host is in.
@@ -84,7 +92,7 @@ pub fn machine_id(host: u32) -> String {
 
 /// ARN of the task that is the `generation`th in a slot of a host.
 pub fn task_arn(host: u32, slot: u32, generation: u32) -> String {
-    let number = (u64::from(host) << 32 | u64::from(slot)) ^ u64::from(generation) << 52;
+    let number = ((u64::from(host) << 32) | u64::from(slot)) ^ (u64::from(generation) << 52);
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/{}/{}", cluster_name(host), hex_id(3, number))
 }
 
@@ -120,9 +128,53 @@ impl World {
     pub fn new(seed: u64) -> Self {
         Self {
             random: Random::new(seed),
-            now: Timestamp::constant(1_790_928_000, 0),
-            hosts: vec![Host { version: 1_000, away: false }; HOSTS as usize],
+            now: BEGINNING,
+            hosts: vec![Host { version: FIRST_HOST_VERSION, away: false }; HOSTS as usize],
             tasks: vec![Task { generation: 0, version: 0, stage: 0 }; (HOSTS * TASKS_PER_HOST) as usize],
+        }
+    }
+
+    /// What a sweep would have found before the first event: every host and every task.
+    pub fn believe_beginning(mut believe: impl FnMut(Observation<'_>)) {
+        let text = |text: String| Some(Text::Owned(text));
+        for number in 0..HOSTS {
+            let (arn, cluster) = (host_arn(number), cluster_arn(number));
+            believe(swept(Fact::Instance(InstanceFact {
+                arn: Text::Borrowed(&arn),
+                cluster: Text::Borrowed(&cluster),
+                ec2_instance_id: text(machine_id(number)),
+                version: Some(i64::from(FIRST_HOST_VERSION)),
+                status: InstanceStatus::Active,
+                status_reason: None,
+                agent_connected: Some(true),
+                agent_version: text("1.105.1".to_owned()),
+                running_tasks: Some(TASKS_PER_HOST),
+                pending_tasks: Some(0),
+                registered_at: None,
+                capacity_provider: None,
+                attributes: Attributes::Known(Box::new(HostAttributes {
+                    zone: text(format!("{REGION}{}", ["a", "b", "c"][(number % 3) as usize])),
+                    instance_type: text("m6i.2xlarge".to_owned()),
+                    os_type: text("linux".to_owned()),
+                    ..HostAttributes::default()
+                })),
+            })));
+            for slot in 0..TASKS_PER_HOST {
+                believe(swept(Fact::Task(TaskFact {
+                    arn: Text::Owned(task_arn(number, slot, 0)),
+                    cluster: Text::Borrowed(&cluster),
+                    instance: Some(Text::Borrowed(&arn)),
+                    version: Some(i64::from(FIRST_TASK_VERSION)),
+                    last_status: TaskStatus::Activating,
+                    desired_running: true,
+                    group: text(format!("service:{}", service_name((number * TASKS_PER_HOST + slot) % SERVICES))),
+                    definition: None,
+                    connected: Some(true),
+                    started_at: None,
+                    stop_code: None,
+                    stopped_reason: None,
+                })));
+            }
         }
     }
 
@@ -177,7 +229,7 @@ impl World {
         if task.version == 0 && task.generation == 0 {
             // The world is older than the corpus: most tasks have been running for long.
             task.stage = 3;
-            task.version = 4;
+            task.version = FIRST_TASK_VERSION + 1;
         } else if usize::from(task.stage) + 1 == STAGES.len() {
             *task = Task { generation: task.generation + 1, version: 1, stage: 0 };
         } else {
@@ -192,18 +244,18 @@ impl World {
         let name = service_name(service);
         let zone = ["a", "b", "c"][(host % 3) as usize];
         let attachment = uuid(&mut self.random);
-        let eni = &hex_id(4, u64::from(service) << 20 | u64::from(host))[..17];
+        let eni = &hex_id(4, (u64::from(service) << 20) | u64::from(host))[..17];
         let (a, b) = (host / 250, host % 250);
         self.envelope(event, "ECS Task State Change", "aws.ecs", &arn);
         let (created, updated) = (self.ago(300), self.ago(0));
         say(
             event,
             format_args!(
-                r#"{{"attachments":[{{"id":"{attachment}","type":"eni","status":"ATTACHED","details":[{{"name":"subnetId","value":"subnet-0{a:04x}bb22cc33dd44"}},{{"name":"networkInterfaceId","value":"eni-{eni}"}},{{"name":"macAddress","value":"02:ab:cd:{a:02x}:{b:02x}:{slot:02x}"}},{{"name":"privateDnsName","value":"ip-10-{a}-{b}-{slot}.{REGION}.compute.internal"}},{{"name":"privateIPv4Address","value":"10.{a}.{b}.{slot}"}}]}}],"attributes":[{{"name":"ecs.cpu-architecture","value":"x86_64"}}],"availabilityZone":"{REGION}{zone}","clusterArn":"{cluster}","connectivity":"CONNECTED","connectivityAt":"{created}","containerInstanceArn":"{host_arn}","containers":["#
+                r#"{{"attachments":[{{"id":"{attachment}","type":"eni","status":"ATTACHED","details":[{{"name":"subnetId","value":"subnet-0{a:04x}bb22cc33dd44"}},{{"name":"networkInterfaceId","value":"eni-{eni}"}},{{"name":"macAddress","value":"02:ab:cd:{a:02x}:{b:02x}:{slot:02x}"}},{{"name":"privateIPv4Address","value":"10.{a}.{b}.{slot}"}}]}}],"attributes":[{{"name":"ecs.cpu-architecture","value":"x86_64"}}],"availabilityZone":"{REGION}{zone}","clusterArn":"{cluster}","connectivity":"CONNECTED","connectivityAt":"{created}","containerInstanceArn":"{host_arn}","containers":["#
             ),
         );
         for (index, container) in [name.as_str(), "log-router"].into_iter().enumerate() {
-            let (container_id, runtime) = (uuid(&mut self.random), hex_id(5, self.random.next()));
+            let (container_id, runtime) = (uuid(&mut self.random), hex_id(5, self.random.bits()));
             let comma = if index == 0 { "" } else { "," };
             let exit = if last == "STOPPED" {
                 r#","exitCode":137,"reason":"OutOfMemoryError: Container killed due to memory usage""#
@@ -248,7 +300,7 @@ impl World {
         let (arn, cluster) = (host_arn(number), cluster_arn(number));
         let (running, pending) = (40 + self.random.below(11), self.random.below(3));
         let (cpu, memory) = (self.random.below(8192), self.random.below(31_000));
-        let agent = if number % 5 == 0 { "1.98.0" } else { "1.105.1" };
+        let agent = if number.is_multiple_of(5) { "1.98.0" } else { "1.105.1" };
         let draining = if number % 50 == 7 { "DRAINING" } else { "ACTIVE" };
         self.envelope(event, "ECS Container Instance State Change", "aws.ecs", &arn);
         let updated = self.ago(0);
@@ -342,6 +394,10 @@ impl World {
         self.envelope(event, "EC2 Instance State-change Notification", "aws.ec2", &arn);
         say(event, format_args!(r#"{{"instance-id":"{id}","state":"{state}"}}}}"#));
     }
+}
+
+fn swept(fact: Fact<'_>) -> Observation<'_> {
+    Observation { at: BEGINNING, source: Source::Sweep, fact }
 }
 
 /// Writing to a `String` cannot fail.
