@@ -129,18 +129,27 @@ fn pack_id(id: &str) -> Option<(Form, u64, u64)> {
     }
 }
 
+/// The value of each byte as a lower-case hexadecimal digit; 0xFF for none. A table, because digits and letters come
+/// in no order that a processor could guess.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0xFF; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+
 /// At most 16 lower-case hexadecimal digits.
 fn hex(digits: &str) -> Option<u64> {
-    let mut value = 0u64;
+    let (mut value, mut seen) = (0u64, 0);
     for byte in digits.bytes() {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        value = value << 4 | u64::from(digit);
+        let digit = DIGITS[usize::from(byte)];
+        seen |= digit;
+        value = value << 4 | u64::from(digit & 0xF);
     }
-    Some(value)
+    (seen < 16).then_some(value)
 }
 
 #[cfg(test)]

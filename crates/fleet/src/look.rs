@@ -26,9 +26,18 @@ pub struct Wanted {
     pub pings: BTreeMap<Name, BTreeSet<Key>>,
 }
 
+impl Wanted {
+    fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.tasks.is_empty() && self.machines.is_empty() && self.pings.is_empty()
+    }
+}
+
 impl Fleet {
     /// Turns the wishes gathered so far into looks.
     pub(crate) fn voice_wishes(&mut self, effects: &mut Vec<Effect>) {
+        if self.wanted.is_empty() {
+            return;
+        }
         let wanted = std::mem::take(&mut self.wanted);
         let names = &self.names;
         let batches = |wishes: BTreeMap<Name, BTreeSet<Key>>, per_call: usize| {
