@@ -1,6 +1,6 @@
 //! Options that every command takes.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use engine::ports::Cloud;
@@ -75,7 +75,12 @@ impl AwsArgs {
                 .map(|role| AssumedAccount { role_arn: role.clone(), external_id: None, session_name: None })
                 .collect(),
             clusters,
-            queues: config.events.queue_urls.iter().map(Queue::new).collect(),
+            queues: config
+                .events
+                .queue_urls
+                .iter()
+                .map(|url| Queue { visibility: Duration::from_secs(u64::from(config.events.visibility_secs)), ..Queue::new(url) })
+                .collect(),
             api_share: self.max_api_rate.unwrap_or(section.max_api_rate).share(),
             audit_tasks: config.sweep.audit_tasks,
             ..Settings::default()

@@ -11,6 +11,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use simulator::{
     clock::Moment,
+    face::{self, FaceOptions},
     scenario::{SHIPPED, Scenario},
     simulation::Simulation,
 };
@@ -42,8 +43,8 @@ pub struct SimulateArgs {
     /// Seed of everything that chance decides [default: the scenario's].
     #[arg(long)]
     seed: Option<u64>,
-    /// Seconds of the story in one real second.
-    #[arg(long, default_value_t = 1.0, value_parser = speed, conflicts_with = "record")]
+    /// Seconds of the story in one real second; at 0 time passes only by POST /_muster/advance?secs=N.
+    #[arg(long, default_value_t = 1.0, value_parser = speed_or_stillness, conflicts_with = "record")]
     speed: f64,
     /// Instead of listening, write the events to this file as NDJSON, as fast as it goes; `-` is standard output.
     #[arg(long, value_name = "FILE")]
@@ -56,10 +57,18 @@ pub struct SimulateArgs {
     list: bool,
 }
 
+fn speed_or_stillness(text: &str) -> Result<f64, String> {
+    if text == "0" { Ok(0.0) } else { speed(text).map_err(|expected| format!("{expected}, or 0")) }
+}
+
 fn duration(text: &str) -> Result<SignedDuration, String> {
     let duration: SignedDuration =
         text.parse().map_err(|_| "expected a time such as 90s, 30m or 24h".to_owned())?;
     if duration.is_positive() { Ok(duration) } else { Err("expected a time above 0".to_owned()) }
+}
+
+fn speed_or_none(text: &str) -> Result<f64, String> {
+    if text.parse() == Ok(0.0) { Ok(0.0) } else { speed(text) }
 }
 
 impl SimulateArgs {
@@ -105,21 +114,25 @@ impl SimulateArgs {
             let stop = stop::on_signal()?;
             let now = Moment(jiff::Timestamp::now().as_millisecond());
             let simulation = scenario.begin_at(self.seed, Some(now));
-            let hosts = simulation.world.hosts.len();
-            let seed = simulation.seed();
-            let server = simulator::face::serve(simulation, listen, self.speed)
+            let (hosts, seed) = (simulation.world.hosts.len(), simulation.seed());
+            let places: Vec<String> = simulation.world.places.iter().map(|place| place.account.clone()).collect();
+            let options = FaceOptions { listen, speed: self.speed, ..FaceOptions::default() };
+            let serving = face::serve(simulation, Some(scenario.clone()), options)
                 .await
                 .map_err(|error| Failure::new(format!("could not listen on {listen}; is something else there?"), error))?;
-            writeln!(out.answer(), "listening on http://{}", server.address())?;
+            let address = serving.address();
+            writeln!(out.answer(), "listening on http://{address}")?;
             out.answer().flush()?;
+            let queues: Vec<String> =
+                places.iter().map(|account| format!("http://{address}/{account}/{}", face::READY_MADE)).collect();
             out.remark(&format!(
-                "scenario {} with {hosts} hosts, seed {seed}, {}x real time; queues: {}",
+                "scenario {}: {hosts} hosts, seed {seed}, {}x real time; events arrive in {}; GET http://{address}/ says more",
                 scenario.name,
                 self.speed,
-                server.queue_urls().join(" ")
+                queues.join(" ")
             ));
             stop.cancelled().await;
-            server.stop().await;
+            serving.stop().await;
             Ok(Exit::DONE)
         })
     }

@@ -291,10 +291,13 @@ fn farewell(out: &mut dyn Write, story: &Story, events: u64) -> Result<(), Failu
     writeln!(out)?;
     writeln!(
         out,
-        "That was {events} events, {} routine reconnects that raised nothing, and {} decisions on the record. Nothing was \
+        "That was {events} events, {} routine reconnects that raised nothing, and {} on the record. Nothing was \
          touched: muster only looks.",
         story.routine(),
-        story.decided()
+        match story.decided() {
+            1 => "1 decision".to_owned(),
+            many => format!("{many} decisions"),
+        }
     )?;
     writeln!(out, "Now yours. This only reads, with the AWS credentials of your shell:")?;
     writeln!(out)?;

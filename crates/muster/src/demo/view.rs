@@ -72,6 +72,12 @@ pub fn picture(scene: &Scene<'_>, width: usize, height: usize) -> Vec<Line> {
     for cluster in &scene.roll.clusters {
         lines.extend(hosts(cluster, width));
     }
+    lines.push(
+        Line::new("          ", plain)
+            .and("● answers  ", colour::of(Verdict::Present))
+            .and("○ away, muster waits  ", colour::of(Verdict::Suspected))
+            .and("✗ in trouble", colour::of(Verdict::AgentLost)),
+    );
     lines.push(Line::default());
     let open = scene.cases.iter().filter(|case| case.stage != Stage::Suspected).count();
     let mut counts = Line::new(format!("{} events read   ", scene.events), plain)
