@@ -1,4 +1,5 @@
 //! The event decoder from outside: every kind of event, bad input, and agreement with a slow reference.
+#![allow(clippy::unwrap_used, reason = "the events are made here")]
 
 mod bad_input;
 mod events;
