@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Dice that fall the same way for the same seed.
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -13,15 +13,15 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
     /// A number below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.roll() % limit
     }
     /// True once in `times`.
-    pub fn once_in(&mut self, times: u64) -> bool {
+    pub(crate) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
     /// One of these.
-    pub fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[self.below(choices.len() as u64) as usize]
     }
 }
@@ -209,7 +209,7 @@ const KINDS: [Kind; 14] = [
 ];
 
 /// One event.
-pub fn event(dice: &mut Dice) -> String {
+pub(crate) fn event(dice: &mut Dice) -> String {
     let kind = &KINDS[dice.below(KINDS.len() as u64) as usize];
     let detail = object(dice, kind.required, kind.optional);
     let mut resources = vec![field(dice, kind.resource)];

@@ -27,7 +27,7 @@ fn time(value: &Value) -> Option<Timestamp> {
 }
 
 /// What the event says.
-pub fn decode(event: &str) -> Observation<'static> {
+pub(crate) fn decode(event: &str) -> Observation<'static> {
     let event: Value = serde_json::from_str(event).unwrap();
     Observation { at: time(&event["time"]).unwrap(), source: Source::Event, fact: fact(&event) }
 }
