@@ -160,7 +160,10 @@ impl Fleet {
     pub(crate) fn looked_at_host(&mut self, slot: Slot, at: Millis, effects: &mut Vec<Effect>) {
         let first = self.hosts.get(slot).map_or(NO_CASE, |host| host.first_case);
         for case in self.cases_from(first) {
-            self.look_agrees(case, at, effects);
+            // Whether EC2's checks still fail, only EC2 can say.
+            if self.cases.get(case).is_some_and(|case| case.trouble != Trouble::HostImpaired) {
+                self.look_agrees(case, at, effects);
+            }
         }
     }
 
@@ -454,6 +457,11 @@ impl Fleet {
     pub(crate) fn meet_launch(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
         let Some(machine) = self.machines.get(slot) else { return };
         let since = machine.first_seen;
+        if machine.first_host == NONE && machine.group().is_some() && !self.cluster_was_searched(machine) {
+            // What nobody has looked for may well be there: the next complete look decides.
+            self.timers.set(slotted(self.now + 60_000, self.policy.grace_secs), Timer::Launch(slot));
+            return;
+        }
         if !self.ought_to_register(slot) || self.case_of_kind(machine.first_case, Trouble::NeverRegistered).is_some() {
             return;
         }
@@ -484,7 +492,15 @@ impl Fleet {
             && machine.first_host == NONE
             && !machine.registered_once
             && self.now - machine.first_seen >= i64::from(self.policy.launch_grace_secs) * 1000
-            && self.cluster_of_machine(machine).is_some()
+            && self.cluster_was_searched(machine)
+    }
+
+    /// The cluster that the machine's group feeds was looked through completely since the launch grace was over (I4).
+    fn cluster_was_searched(&self, machine: &crate::machine::Machine) -> bool {
+        let due = machine.first_seen + i64::from(self.policy.launch_grace_secs) * 1000;
+        self.cluster_of_machine(machine)
+            .and_then(|arn| self.clusters.get(&arn))
+            .is_some_and(|cluster| cluster.looked_at >= due)
     }
 
     /// Opens or closes the case of a machine that is no host.
@@ -514,9 +530,16 @@ impl Fleet {
 
     /// A look has seen the machine again.
     pub(crate) fn looked_at_machine(&mut self, slot: Slot, at: Millis, effects: &mut Vec<Effect>) {
-        let first = self.machines.get(slot).map_or(NO_CASE, |machine| machine.first_case);
+        let Some(machine) = self.machines.get(slot) else { return };
+        let (first, hosts) = (machine.first_case, self.hosts_of(machine));
         for case in self.cases_from(first) {
             self.look_agrees(case, at, effects);
+        }
+        for host in hosts {
+            let first = self.hosts.get(host).map_or(NO_CASE, |host| host.first_case);
+            if let Some(case) = self.case_of_kind(first, Trouble::HostImpaired) {
+                self.look_agrees(case, at, effects);
+            }
         }
     }
 }
