@@ -189,10 +189,10 @@ async fn json(
         }
         "ssm" => {
             let mut running = shared.running();
-            let mut fresh_id = || lock(&shared.messaging).fresh_id();
+            let fresh_id = lock(&shared.messaging).fresh_id();
             let mut commands = lock(&shared.commands);
             let world = &mut running.simulation.world;
-            ssm::answer(world, &mut commands, &mut fresh_id, scope, operation, request, &mut out)?;
+            ssm::answer(world, &mut commands, fresh_id, scope, operation, request, &mut out)?;
         }
         "sqs" => {
             sqs::answer(&mut lock(&shared.messaging), scope, operation, request, &mut out)?;
@@ -315,7 +315,8 @@ fn refuse(error: &ServiceError, protocol: Protocol, service: &str, request_id: &
         Protocol::Json(version) => {
             let mut reply = Reply::new(status, version.content_type(), error.to_json());
             if service == "sqs" {
-                reply.query_error = Some(format!("{};Sender", sqs::query_code(code)));
+                let fault = if status < 500 { "Sender" } else { "Receiver" };
+                reply.query_error = Some(format!("{};{fault}", sqs::query_code(code)));
             }
             reply
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wire::error::ServiceError;
 
 use crate::{
@@ -36,13 +36,14 @@ pub(crate) struct Messaging {
     regions: BTreeMap<Region, Regional>,
     serial: u64,
     key: u64,
+    queue_capacity: usize,
     /// Messages that could not be delivered because their target is not there.
     pub(crate) undeliverable: u64,
 }
 
 impl Messaging {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { regions: BTreeMap::new(), serial: 0, key: mix(seed ^ 0x6d65_7373), undeliverable: 0 }
+    pub(crate) fn new(seed: u64, queue_capacity: usize) -> Self {
+        Self { regions: BTreeMap::new(), serial: 0, key: mix(seed ^ 0x6d65_7373), queue_capacity, undeliverable: 0 }
     }
 
     /// What an account has in a region; the first look makes it, with nothing in it.
@@ -56,13 +57,20 @@ impl Messaging {
         uuid(self.key, self.serial)
     }
 
+    /// An empty queue whose message ids are its own.
+    pub(crate) fn new_queue(&mut self, name: &str, arn: String, settings: Settings, now: Moment) -> Queue {
+        self.serial += 1;
+        let mut queue = Queue::new(name, arn, settings, now, mix(self.key ^ self.serial << 32));
+        queue.capacity = self.queue_capacity;
+        queue
+    }
+
     /// Makes the ready-made queue and rule of a region.
     pub(crate) fn prepare(&mut self, region: &Region, partition: &str, now: Moment) {
         let (account, name) = region;
         let queue_arn = format!("arn:{partition}:sqs:{name}:{account}:{READY_MADE}");
-        let key = mix(self.key ^ 1);
+        let queue = self.new_queue(READY_MADE, queue_arn.clone(), Settings::default(), now);
         let regional = self.of(region);
-        let queue = Queue::new(READY_MADE, queue_arn.clone(), Settings::default(), now, key);
         regional.queues.insert(READY_MADE.to_owned(), queue);
         let rule = Rule {
             name: READY_MADE.to_owned(),
@@ -86,9 +94,10 @@ impl Messaging {
         if regional.bus.rules.is_empty() {
             return;
         }
-        // A fault may send what is no JSON. Patterns cannot look into it; it goes where an event of ECS without a detail
-        // would go, so that consumers meet it.
-        let value = serde_json::from_str(event).unwrap_or_else(|_| json!({"source": "aws.ecs"}));
+        // A fault may send what is no event at all. Patterns find nothing in it; it goes where an event of ECS without a
+        // detail would go, so that consumers meet it.
+        let value = serde_json::from_str::<Value>(event).ok().filter(|value| value.get("source").is_some());
+        let value = value.unwrap_or_else(|| json!({"source": "aws.ecs"}));
         for (target, body) in regional.bus.route(event, &value) {
             self.deliver(&target, body, None, now);
         }
@@ -174,14 +183,15 @@ mod tests {
     #[test]
     fn events_of_hosts_reach_the_ready_made_queue() {
         let region = ("210987654321".to_owned(), "eu-central-1".to_owned());
-        let mut messaging = Messaging::new(1);
+        let mut messaging = Messaging::new(1, 10);
         messaging.prepare(&region, "aws", Moment::DEFAULT_START);
         messaging.put_event(&region, r#"{"source":"aws.ecs"}"#, Moment::DEFAULT_START);
         messaging.put_event(&region, r#"{"source":"aws.s3"}"#, Moment::DEFAULT_START);
         messaging.put_event(&region, r#"{"source":"aws.ecs","trunc"#, Moment::DEFAULT_START);
+        messaging.put_event(&region, "{}", Moment::DEFAULT_START);
         let queue = messaging.of(&region).queues.get_mut(READY_MADE).unwrap();
         let received = queue.receive(10, None, Moment::DEFAULT_START, &mut Vec::new()).unwrap();
         let bodies: Vec<_> = received.iter().map(|received| received.message.body.as_str()).collect();
-        assert_eq!(bodies, [r#"{"source":"aws.ecs"}"#, r#"{"source":"aws.ecs","trunc"#]);
+        assert_eq!(bodies, [r#"{"source":"aws.ecs"}"#, r#"{"source":"aws.ecs","trunc"#, "{}"]);
     }
 }

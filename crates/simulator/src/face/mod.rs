@@ -51,12 +51,15 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use wire::error::ServiceError;
 
-use crate::{clock::Moment, courier::Parcel, scenario::Scenario, simulation::Simulation};
+use crate::{clock::Moment, courier::Parcel, scenario::Scenario, simulation::Simulation, world::World};
 
 pub use messaging::READY_MADE;
 
 /// How often the account catches up with the wall clock.
 const TICK: Duration = Duration::from_millis(50);
+
+/// The longest time that passes at once, in virtual milliseconds.
+const LONGEST_STRIDE_MS: i64 = 60_000;
 
 /// How to serve.
 #[derive(Clone)]
@@ -69,6 +72,8 @@ pub struct FaceOptions {
     pub signatures: Signatures,
     /// Keys that are known from the beginning.
     pub credentials: Vec<Credential>,
+    /// How many messages a queue holds before the oldest go. AWS has no such limit; here, nobody may be listening.
+    pub queue_capacity: usize,
 }
 
 impl Default for FaceOptions {
@@ -78,6 +83,7 @@ impl Default for FaceOptions {
             speed: 1.0,
             signatures: Signatures::default(),
             credentials: Vec::new(),
+            queue_capacity: 100_000,
         }
     }
 }
@@ -146,7 +152,7 @@ pub async fn serve(
     let listener = TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;
     let seed = simulation.seed();
-    let mut messaging = Messaging::new(seed);
+    let mut messaging = Messaging::new(seed, options.queue_capacity);
     let wall = wall_now();
     for place in &simulation.world.places {
         messaging.prepare(&(place.account.clone(), place.region.clone()), &place.partition, wall);
@@ -200,49 +206,63 @@ impl Shared {
         let millis = elapsed.as_secs_f64() * 1000.0 * self.options.speed + running.rest_ms;
         running.rest_ms = millis.fract();
         let until = running.simulation.now().plus(millis as i64);
-        self.live_until(running, until);
+        drop(running);
+        self.live_until(until);
     }
 
     /// Lets so many virtual milliseconds pass at once, and returns the virtual time then.
     fn advance(&self, millis: i64) -> Moment {
-        let running = self.running();
-        let until = running.simulation.now().plus(millis);
-        self.live_until(running, until);
+        let until = self.running().simulation.now().plus(millis);
+        self.live_until(until);
         until
     }
 
-    /// Lets time pass, then hands over what reached the bus by then; the world is unlocked meanwhile.
-    fn live_until(&self, mut running: MutexGuard<'_, Running>, until: Moment) {
-        let mut parcels = Vec::new();
-        running.simulation.advance_to(until, &mut parcels);
-        if parcels.is_empty() {
+    /// Lets time pass in strides, so that neither the events of a long leap pile up nor callers wait for all of it.
+    fn live_until(&self, until: Moment) {
+        loop {
+            let mut running = self.running();
+            let stride = running.simulation.now().plus(LONGEST_STRIDE_MS).min(until);
+            let mut parcels = Vec::new();
+            running.simulation.advance_to(stride, &mut parcels);
+            let events = written(&running.simulation.world, &parcels);
+            drop(running);
+            self.hand_over(&events);
+            if stride >= until {
+                return;
+            }
+        }
+    }
+
+    /// Puts events on the buses of their regions.
+    fn hand_over(&self, events: &[(Region, String)]) {
+        if events.is_empty() {
             return;
         }
-        let world = &running.simulation.world;
-        let first = world.places.first();
-        let mut events: Vec<(Region, String)> = Vec::with_capacity(parcels.len());
-        for parcel in &parcels {
-            let place = match parcel {
-                Parcel::Change(change) => world.place(change.place),
-                Parcel::Bytes(_) => first,
-            };
-            let Some(place) = place else { continue };
-            let mut bytes = Vec::with_capacity(3_072);
-            parcel.write(world, &mut bytes);
-            // A queue holds text only: what is none becomes replacement characters on the way, as with the real one.
-            let text =
-                String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-            events.push(((place.account.clone(), place.region.clone()), text));
-        }
-        drop(running);
         let wall = wall_now();
         let mut messaging = lock(&self.messaging);
-        for (region, event) in &events {
+        for (region, event) in events {
             messaging.put_event(region, event, wall);
         }
         drop(messaging);
         self.arrived.notify_waiters();
     }
+}
+
+/// What was delivered, as text, with the region whose bus it goes to.
+fn written(world: &World, parcels: &[Parcel]) -> Vec<(Region, String)> {
+    let write = |parcel: &Parcel| {
+        let place = match parcel {
+            Parcel::Change(change) => world.place(change.place),
+            Parcel::Bytes(_) => world.places.first(),
+        }?;
+        let mut bytes = Vec::with_capacity(3_072);
+        parcel.write(world, &mut bytes);
+        // A queue holds text only: what is none becomes replacement characters on the way, as with the real one.
+        let text =
+            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Some(((place.account.clone(), place.region.clone()), text))
+    };
+    parcels.iter().filter_map(write).collect()
 }
 
 /// The error for an operation that is not answered here.

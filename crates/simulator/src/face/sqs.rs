@@ -180,16 +180,14 @@ fn create(messaging: &mut Messaging, scope: &Scope, request: &Value, out: &mut J
     }
     let mut settings = Settings::default();
     set(&mut settings, request)?;
-    let key = messaging.fresh_id().bytes().fold(0u64, |key, byte| key.rotate_left(7) ^ u64::from(byte));
-    let queues = &mut messaging.of(&scope.region).queues;
-    match queues.get(name) {
+    match messaging.of(&scope.region).queues.get(name) {
         Some(known) if known.settings != settings && request.get("Attributes").is_some() => {
             return Err(error("QueueNameExists", "A queue already exists with the same name and a different value."));
         }
         Some(_) => {}
         None => {
-            let queue = Queue::new(name, scope.arn("sqs", name), settings, scope.wall, key);
-            queues.insert(name.to_owned(), queue);
+            let queue = messaging.new_queue(name, scope.arn("sqs", name), settings, scope.wall);
+            messaging.of(&scope.region).queues.insert(name.to_owned(), queue);
         }
     }
     out.object(|out| out.member("QueueUrl", &url(scope, name)));

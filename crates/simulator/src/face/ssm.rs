@@ -31,14 +31,14 @@ struct Sent {
     outcome: CommandOutcome,
 }
 
-/// Answers a call into `out`. `fresh_id` makes a command's id.
+/// Answers a call into `out`. A command that is sent gets `fresh_id`.
 ///
 /// # Errors
 /// The service's own.
 pub(crate) fn answer(
     world: &mut World,
     commands: &mut Commands,
-    fresh_id: &mut dyn FnMut() -> String,
+    fresh_id: String,
     scope: &Scope,
     operation: &str,
     request: &Value,
@@ -125,7 +125,7 @@ fn describe(world: &World, scope: &Scope, request: &Value, out: &mut Json) -> Re
 fn send(
     world: &mut World,
     commands: &mut Commands,
-    fresh_id: &mut dyn FnMut() -> String,
+    fresh_id: String,
     scope: &Scope,
     request: &Value,
     out: &mut Json,
@@ -156,7 +156,7 @@ fn send(
     }
     let restarts = script.join("\n");
     let restarts = restarts.contains("restart ecs") || restarts.contains("restart amazon-ecs");
-    let command = fresh_id();
+    let command = fresh_id;
     for machine in &machines {
         let lost = world.machine(*machine).is_some_and(|machine| machine.ping_lost_at.is_some());
         let outcome = match (restarts, lost) {
