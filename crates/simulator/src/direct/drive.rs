@@ -213,7 +213,14 @@ impl Driver<'_> {
 
     fn answered(&mut self, answer: Answered) -> Result<(), TurnError> {
         let arrival = match answer {
-            Ok(sweep) => Arrival::Swept(sweep),
+            Ok(mut sweep) => {
+                // Who looks dates the answer by his own clock.
+                sweep.started_at = self.engine_now();
+                for observation in &mut sweep.found {
+                    observation.at = sweep.started_at;
+                }
+                Arrival::Swept(sweep)
+            }
             Err(failure) => Arrival::LookFailed(failure),
         };
         let now = self.engine_now();

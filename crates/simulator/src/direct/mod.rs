@@ -5,12 +5,14 @@
 //! | a change as the fact an observer would read out of its event | [`facts`] |
 //! | what List and Describe calls would answer | [`answers`] |
 //! | the engine's loop turned in virtual time | [`drive`] |
+//! | a journal that keeps nothing, for measurements | [`forgetful`] |
 //! | the same account behind the engine's asynchronous port | [`cloud`] |
 
 pub mod answers;
 pub mod cloud;
 pub mod drive;
 pub mod facts;
+pub mod forgetful;
 
 pub use cloud::SimulatedCloud;
 pub use drive::{Drive, Mode, Watcher, drive};

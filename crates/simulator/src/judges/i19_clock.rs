@@ -8,7 +8,8 @@ use super::{History, Violation, history};
 
 /// The moves a case may make. The order waits, looks again, confirms, decides; a doubt may hold it anywhere and let go
 /// of it, and it may be over at any time. Besides, a confirmed or decided case may come to `confirmed` again when its
-/// verdict has become another: time alone never brings a stage twice.
+/// verdict has become another: time alone never brings a stage twice. A doubt has no stages to go through; it is restated
+/// when its cohort turns out to be another.
 const MOVES: &[(&str, &str)] = &[
     ("suspected", "confirming"),
     ("confirming", "confirmed"),
@@ -30,17 +31,24 @@ const MOVES: &[(&str, &str)] = &[
 pub fn judge(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut stages: BTreeMap<u64, (String, String)> = BTreeMap::new();
+    let mut doubts: BTreeMap<u64, Value> = BTreeMap::new();
     for noted in &history.records {
         let mut wrong = |what: String| found.push(Violation { invariant: "I19", at: noted.at, what });
         let Some(case) = history::case(&noted.record) else { continue };
         match history::text(&noted.record, "kind") {
             "case-opened" => {
+                if history::text(&noted.record, "trouble") == "doubt" {
+                    doubts.insert(case, noted.record["reasons"].clone());
+                }
                 if stages.insert(case, Default::default()).is_some() {
                     wrong(format!("case {case} is opened twice"));
                 }
             }
             "case-moved" => {
                 let (from, to) = (history::text(&noted.record, "from"), history::text(&noted.record, "to"));
+                let reasons = &noted.record["reasons"];
+                let restated =
+                    doubts.get_mut(&case).is_some_and(|held| std::mem::replace(held, reasons.clone()) != *reasons);
                 match stages.get_mut(&case) {
                     None => wrong(format!("case {case} moves and is not open")),
                     Some((stage, verdict)) => {
@@ -49,7 +57,7 @@ pub fn judge(history: &History) -> Vec<Violation> {
                         if !stage.is_empty() && stage != from {
                             wrong(format!("case {case} moves from {from}, but stood at {stage}"));
                         }
-                        if to != "closed" && !again && !MOVES.contains(&(from, to)) {
+                        if to != "closed" && !again && !restated && !MOVES.contains(&(from, to)) {
                             wrong(format!(
                                 "case {case} moves from {from} to {to} with the verdict {verdict}, now {now}"
                             ));
