@@ -1,5 +1,7 @@
 //! Commands that need no AWS, as a shell would run them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod program;
 
 use std::{
@@ -161,11 +163,8 @@ fn a_recording_that_is_not_there_or_empty_is_no_panic() {
 fn whoever_stops_reading_ends_the_answer_without_a_complaint() {
     let dir = tempfile::tempdir().unwrap();
     let file = recording(dir.path(), "demo", "40m");
-    let mut child = muster(&["replay", &file, "--output", "ndjson"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        muster(&["replay", &file, "--output", "ndjson"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));

@@ -1,5 +1,7 @@
 //! `muster scan` against a pretend account on the wire.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod program;
 
 use program::{Ran, Running, muster_at, post, pretend_account};
@@ -69,7 +71,8 @@ fn looks_add_up_from_scan_to_scan_in_a_data_directory() {
         (verdict != "suspected").then_some(verdict)
     });
     assert_eq!(verdict, "agent-lost");
-    let verified: Ran = program::muster(&["journal", "verify", "--replay", "--data-dir", &data]).output().unwrap().into();
+    let verified: Ran =
+        program::muster(&["journal", "verify", "--replay", "--data-dir", &data]).output().unwrap().into();
     assert!(verified.exits(0).out.contains("chain intact"));
 }
 

@@ -1,5 +1,7 @@
 //! `muster serve` against a pretend account on the wire.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod program;
 
 use std::path::Path;
@@ -17,7 +19,8 @@ fn serve(account: &Running, data: &Path, more: &[&str]) -> Running {
 
 fn queue(account: &Running) -> String {
     let told = get(&format!("{}/_muster/truth", account.url)).json();
-    let arn = told["machines"].as_array().unwrap().iter().find_map(|machine| machine["arn"].as_str()).unwrap().to_owned();
+    let arn =
+        told["machines"].as_array().unwrap().iter().find_map(|machine| machine["arn"].as_str()).unwrap().to_owned();
     let id = arn.split(':').nth(4).unwrap();
     format!("{}/{id}/muster-events", account.url)
 }
@@ -39,7 +42,10 @@ fn everything_it_knows_is_answered_over_http_and_read_back_from_its_folder() {
         assert_eq!(get(&format!("{url}/v1/hosts/{name}")).json()["arn"], arn);
     }
     assert_eq!(get(&format!("{url}/v1/hosts/i-nobody")).status, 404);
-    assert_eq!(get(&format!("{url}/v1/hosts?verdict=ghost")).json()["clusters"][0]["hosts"].as_array().unwrap().len(), 0);
+    assert_eq!(
+        get(&format!("{url}/v1/hosts?verdict=ghost")).json()["clusters"][0]["hosts"].as_array().unwrap().len(),
+        0
+    );
     assert_eq!(get(&format!("{url}/v1/hosts?verdict=gost")).status, 400);
     assert!(get(&format!("{url}/v1/cases")).json()["cases"].as_array().unwrap().is_empty());
     assert_eq!(get(&format!("{url}/v1/cases/99")).status, 404);
@@ -88,7 +94,10 @@ fn the_figures_are_prometheus_text() {
             let (series, value) = line.rsplit_once(' ').unwrap();
             let name = series.split('{').next().unwrap();
             assert!(value.parse::<f64>().is_ok(), "{line}");
-            assert!(described.contains(&format!("HELP {name}")) && described.contains(&format!("TYPE {name}")), "{line}");
+            assert!(
+                described.contains(&format!("HELP {name}")) && described.contains(&format!("TYPE {name}")),
+                "{line}"
+            );
         }
     }
 }
@@ -100,7 +109,10 @@ fn an_event_of_the_queue_opens_a_case_that_is_told_everywhere() {
     let muster = serve(&account, &dir.path().join("data"), &["--queue-url", &queue(&account)]);
     let url = muster.url.clone();
     until("the first sweep", || {
-        get(&format!("{url}/v1/hosts")).json()["clusters"][0]["hosts"].as_array().filter(|hosts| hosts.len() == 12).map(|_| ())
+        get(&format!("{url}/v1/hosts")).json()["clusters"][0]["hosts"]
+            .as_array()
+            .filter(|hosts| hosts.len() == 12)
+            .map(|_| ())
     });
     assert_eq!(post(&format!("{}/_muster/do", account.url), "do = \"agent-stop\"\nhost = \"prod-a/2\"\n").status, 200);
     // The control plane notices a silent agent within two minutes.
@@ -131,13 +143,11 @@ fn two_musters_never_share_a_folder() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let _first = serve(&account, &data, &[]);
-    let second: program::Ran = muster_at(
-        &account.url,
-        &["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()],
-    )
-    .output()
-    .unwrap()
-    .into();
+    let second: program::Ran =
+        muster_at(&account.url, &["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()])
+            .output()
+            .unwrap()
+            .into();
     let second = second.exits(2);
     assert!(second.err.contains("another muster") && second.out.is_empty(), "{}", second.err);
 }

@@ -9,8 +9,10 @@ use crate::config::{Config, example};
 
 /// `muster config`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  muster config example > muster.toml\n  muster config check --config muster.toml\n  \
-    muster config schema > muster.schema.json")]
+#[command(
+    after_help = "Examples:\n  muster config example > muster.toml\n  muster config check --config muster.toml\n  \
+    muster config schema > muster.schema.json"
+)]
 pub struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,
@@ -41,8 +43,7 @@ impl ConfigArgs {
                 writeln!(out.answer(), "{}: no mistakes", config.display())?;
             }
             ConfigCommand::Schema => {
-                serde_json::to_writer_pretty(&mut *out.answer(), &Config::schema())
-                    .map_err(std::io::Error::from)?;
+                serde_json::to_writer_pretty(&mut *out.answer(), &Config::schema()).map_err(std::io::Error::from)?;
                 writeln!(out.answer())?;
             }
             ConfigCommand::Example => write!(out.answer(), "{}", example::text())?,

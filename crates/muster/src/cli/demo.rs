@@ -10,9 +10,11 @@ use crate::demo;
 
 /// `muster demo`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  muster demo\n  muster demo --speed 60 --plain\n  muster demo --seed 11 --keep-going\n\n\
+#[command(
+    after_help = "Examples:\n  muster demo\n  muster demo --speed 60 --plain\n  muster demo --seed 11 --keep-going\n\n\
     Everything happens in this process: a pretend AWS account lives faster than real time, and the same code that watches\n\
-    real clusters watches it. Ctrl-C ends it.")]
+    real clusters watches it. Ctrl-C ends it."
+)]
 pub struct DemoArgs {
     /// Seconds of the story in one real second.
     #[arg(long, default_value_t = 18.0, value_parser = speed)]

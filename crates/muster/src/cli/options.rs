@@ -79,7 +79,10 @@ impl AwsArgs {
                 .events
                 .queue_urls
                 .iter()
-                .map(|url| Queue { visibility: Duration::from_secs(u64::from(config.events.visibility_secs)), ..Queue::new(url) })
+                .map(|url| Queue {
+                    visibility: Duration::from_secs(u64::from(config.events.visibility_secs)),
+                    ..Queue::new(url)
+                })
                 .collect(),
             api_share: self.max_api_rate.unwrap_or(section.max_api_rate).share(),
             audit_tasks: config.sweep.audit_tasks,

@@ -30,10 +30,12 @@ const JOURNAL_ENTRIES: usize = 1000;
 
 /// `muster replay`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  muster replay events.ndjson\n  muster replay - --output ndjson < events.ndjson\n  \
+#[command(
+    after_help = "Examples:\n  muster replay events.ndjson\n  muster replay - --output ndjson < events.ndjson\n  \
     muster simulate --scenario calm --seed 7 --record day.ndjson --for 24h && muster replay day.ndjson\n\n\
     Nothing is looked up: muster decides from the events alone, as if every look brought nothing. Lines that are no\n\
-    events are reported with their number and counted; the rest is replayed all the same, and the exit code is 2.")]
+    events are reported with their number and counted; the rest is replayed all the same, and the exit code is 2."
+)]
 pub struct ReplayArgs {
     /// EventBridge events, one JSON object a line, or one JSON array of them; `-` is standard input.
     file: PathBuf,
@@ -244,4 +246,3 @@ impl Replay {
         Ok(())
     }
 }
-

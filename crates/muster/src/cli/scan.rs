@@ -128,7 +128,13 @@ impl ScanArgs {
         Ok(Outcome { started_at: outcome.started_at, ..again })
     }
 
-    fn report(&self, turn: &Turn, outcome: &Outcome, chosen: &ClustersSection, out: &mut Output) -> Result<Exit, Failure> {
+    fn report(
+        &self,
+        turn: &Turn,
+        outcome: &Outcome,
+        chosen: &ClustersSection,
+        out: &mut Output,
+    ) -> Result<Exit, Failure> {
         let mut roll = turn.fleet().roll_call(outcome.ended_at, None);
         if self.data_dir.is_some() {
             only_looked_at(&mut roll, outcome);
@@ -182,9 +188,13 @@ fn is_roll(scope: &Scope<'_>) -> bool {
 /// A data directory may remember clusters that this scan was not asked for.
 fn only_looked_at(roll: &mut RollCall, outcome: &Outcome) {
     let failed = |arn: &str| {
-        outcome.failed.iter().any(|LookFailure { scope, .. }| matches!(scope, Scope::ClusterHosts(cluster) if cluster == arn))
+        outcome
+            .failed
+            .iter()
+            .any(|LookFailure { scope, .. }| matches!(scope, Scope::ClusterHosts(cluster) if cluster == arn))
     };
-    roll.clusters.retain(|cluster| cluster.looked_at.is_some_and(|at| at >= outcome.started_at) || failed(&cluster.arn));
+    roll.clusters
+        .retain(|cluster| cluster.looked_at.is_some_and(|at| at >= outcome.started_at) || failed(&cluster.arn));
 }
 
 /// No cluster was found: what was asked for, and what to do.
@@ -199,7 +209,10 @@ fn nobody(chosen: &ClustersSection) -> String {
             chosen.tag_key
         )
     } else {
-        format!("no cluster is called {}; is it the right account and region? (--region, --profile)", names.join(" or "))
+        format!(
+            "no cluster is called {}; is it the right account and region? (--region, --profile)",
+            names.join(" or ")
+        )
     }
 }
 

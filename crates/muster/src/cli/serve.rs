@@ -102,12 +102,7 @@ async fn serve(config: Config, global: &Global, listen: SocketAddr, out: &mut Ou
     let cloud = options::connect(global.aws.settings(&config)).await?;
     let metrics = Arc::new(Metrics::new());
     metrics.publish(SystemClock.now(), &[build_info()]);
-    let ports = Ports {
-        cloud,
-        notifier: Arc::new(LogSender),
-        samples: metrics.clone(),
-        clock: Arc::new(SystemClock),
-    };
+    let ports = Ports { cloud, notifier: Arc::new(LogSender), samples: metrics.clone(), clock: Arc::new(SystemClock) };
     let options = Options {
         sweep_every_secs: config.sweep.every_secs,
         sweep_limit_secs: config.sweep.every_secs.max(60),
@@ -197,7 +192,9 @@ impl Beliefs for Loop {
                 troubles.failing.push(format!("no sweep has ended for {}", moment::lasting(age_secs)));
             }
         }
-        troubles.warnings.extend(status.queue_trouble.map(|trouble| format!("the event queue cannot be read: {trouble}")));
+        troubles
+            .warnings
+            .extend(status.queue_trouble.map(|trouble| format!("the event queue cannot be read: {trouble}")));
         troubles.warnings.extend(status.sweep_failures.iter().map(|failure| failure.message.to_string()));
         troubles
     }

@@ -62,7 +62,9 @@ impl Whom {
         match (&self.server, &self.data_dir) {
             (Some(url), _) => Ok(Source::Server(url)),
             (None, Some(dir)) => Ok(Source::Folder(dir)),
-            (None, None) => Err(Failure::because("name a running muster (--server URL) or its folder (--data-dir DIR)")),
+            (None, None) => {
+                Err(Failure::because("name a running muster (--server URL) or its folder (--data-dir DIR)"))
+            }
         }
     }
 }
@@ -80,9 +82,9 @@ fn beliefs(dir: &std::path::Path) -> Result<(fleet::Fleet, Timestamp), Failure> 
 
 fn get<T: DeserializeOwned>(server: &str, path: &str) -> Result<T, Failure> {
     let body = super::runtime()?.block_on(async {
-        tokio::time::timeout(PATIENCE, fetch(server, path))
-            .await
-            .unwrap_or_else(|_| Err(Failure::because(format!("{server} did not answer within {} s", PATIENCE.as_secs()))))
+        tokio::time::timeout(PATIENCE, fetch(server, path)).await.unwrap_or_else(|_| {
+            Err(Failure::because(format!("{server} did not answer within {} s", PATIENCE.as_secs())))
+        })
     })?;
     serde_json::from_slice(&body)
         .map_err(|error| Failure::new(format!("{server}{path} did not answer as a muster of this version does"), error))

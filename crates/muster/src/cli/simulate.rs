@@ -62,14 +62,10 @@ fn speed_or_stillness(text: &str) -> Result<f64, String> {
 }
 
 fn duration(text: &str) -> Result<SignedDuration, String> {
-    let duration: SignedDuration =
-        text.parse().map_err(|_| "expected a time such as 90s, 30m or 24h".to_owned())?;
+    let duration: SignedDuration = text.parse().map_err(|_| "expected a time such as 90s, 30m or 24h".to_owned())?;
     if duration.is_positive() { Ok(duration) } else { Err("expected a time above 0".to_owned()) }
 }
 
-fn speed_or_none(text: &str) -> Result<f64, String> {
-    if text.parse() == Ok(0.0) { Ok(0.0) } else { speed(text) }
-}
 
 impl SimulateArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {

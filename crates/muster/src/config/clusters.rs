@@ -30,13 +30,7 @@ pub struct ClustersSection {
 
 impl Default for ClustersSection {
     fn default() -> Self {
-        Self {
-            names: Vec::new(),
-            globs: Vec::new(),
-            all: false,
-            tag_key: DEFAULT_TAG_KEY.to_owned(),
-            tag_value: None,
-        }
+        Self { names: Vec::new(), globs: Vec::new(), all: false, tag_key: DEFAULT_TAG_KEY.to_owned(), tag_value: None }
     }
 }
 

@@ -112,7 +112,10 @@ pub(super) fn check(policy: &Policy, wrong: &mut Vec<Wrong>) {
     if policy.flapping_per_hour < 3 {
         wrong.push(Wrong::at(
             "policy.flapping_per_hour",
-            format!("{} is out of range: must be at least 3, as two reconnects an hour are routine", policy.flapping_per_hour),
+            format!(
+                "{} is out of range: must be at least 3, as two reconnects an hour are routine",
+                policy.flapping_per_hour
+            ),
         ));
     }
     if !(0.0..=1.0).contains(&policy.doubt_share) {

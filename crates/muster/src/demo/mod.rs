@@ -14,11 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{
-    Arrival, Taken, Turn,
-    journal::MemoryJournal,
-    ports::Look,
-};
+use engine::{Arrival, Taken, Turn, journal::MemoryJournal, ports::Look};
 use fleet::{
     policy::Policy,
     view::{CaseView, RollCall},

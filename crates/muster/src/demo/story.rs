@@ -116,7 +116,9 @@ impl Story {
                         remedy.words(),
                         sentences(because)
                     ),
-                    Decision::Hold { because } => format!("{who}: muster would do nothing. {}{zombies}", sentences(because)),
+                    Decision::Hold { because } => {
+                        format!("{who}: muster would do nothing. {}{zombies}", sentences(because))
+                    }
                 };
                 Some(self.say(at, text, colour::remedy()))
             }
@@ -125,8 +127,12 @@ impl Story {
                 if open.trouble == Trouble::AgentAway && open.stage == Stage::Suspected {
                     return self.came_back_in_time(at, &open, *lasted_secs);
                 }
-                let text =
-                    format!("{}: case {case} is closed after {}. {}", open.who, moment::lasting(*lasted_secs), sentence(reason));
+                let text = format!(
+                    "{}: case {case} is closed after {}. {}",
+                    open.who,
+                    moment::lasting(*lasted_secs),
+                    sentence(reason)
+                );
                 Some(self.say(at, text, colour::of(Verdict::Present)))
             }
             Record::GapNoted { .. } => None,
@@ -148,7 +154,14 @@ impl Story {
         Some(self.say(at, text, colour::of(Verdict::Present)))
     }
 
-    fn moved(&mut self, at: Timestamp, case: CaseId, to: Stage, verdict: Verdict, reasons: &[String]) -> Option<Sentence> {
+    fn moved(
+        &mut self,
+        at: Timestamp,
+        case: CaseId,
+        to: Stage,
+        verdict: Verdict,
+        reasons: &[String],
+    ) -> Option<Sentence> {
         let grace = moment::lasting(i64::from(self.policy.grace_secs));
         let open = self.open.get_mut(&case)?;
         open.stage = to;

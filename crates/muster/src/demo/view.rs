@@ -131,8 +131,10 @@ fn hosts(cluster: &ClusterView, width: usize) -> Vec<Line> {
             let (machine, _) = roll_call::names(host);
             let start = machine.len().saturating_sub(6);
             let short = machine.get(start..).unwrap_or(machine);
-            line.and(format!("{} ", mark(host.verdict)), colour::of(host.verdict))
-                .and(format!("..{short} "), if host.verdict.answers() { colour::quiet() } else { colour::of(host.verdict) })
+            line.and(format!("{} ", mark(host.verdict)), colour::of(host.verdict)).and(
+                format!("..{short} "),
+                if host.verdict.answers() { colour::quiet() } else { colour::of(host.verdict) },
+            )
         }));
     }
     lines
@@ -181,9 +183,12 @@ fn case(case: &CaseView, roll: &RollCall, now: Timestamp, width: usize) -> Vec<L
             entry("would", &format!("{} (dry run)", remedy.words()), colour::remedy());
             entry("", &because.join("; "), Style::new());
         }
-        Some(Decision::Hold { because }) => entry("would", &format!("do nothing: {}", because.join("; ")), colour::remedy()),
+        Some(Decision::Hold { because }) => {
+            entry("would", &format!("do nothing: {}", because.join("; ")), colour::remedy())
+        }
         None => {
-            let when = case.until.map_or(String::new(), |until| format!(", in {} at the latest", moment::age(now, until)));
+            let when =
+                case.until.map_or(String::new(), |until| format!(", in {} at the latest", moment::age(now, until)));
             entry("next", &format!("muster decides what it would do{when}"), colour::quiet());
         }
     }

@@ -45,8 +45,7 @@ pub async fn list(State(served): State<Served>, Query(wanted): Query<Wanted>) ->
 
 /// One case, open or recently closed.
 pub async fn show(State(served): State<Served>, Path(number): Path<String>) -> Result<Json<OneCase>, Refusal> {
-    let number: u32 =
-        number.parse().map_err(|_| Refusal::bad_request(format!("`{number}` is no number of a case")))?;
+    let number: u32 = number.parse().map_err(|_| Refusal::bad_request(format!("`{number}` is no number of a case")))?;
     let (at, cases) = served.beliefs.cases(true).await?;
     let case = cases.into_iter().find(|case| case.case.0 == number);
     case.map(|case| Json(OneCase { at, case })).ok_or_else(|| {

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 
-use super::{Served};
+use super::Served;
 
 /// Whether muster can be relied on.
 #[derive(Debug, Serialize)]

@@ -29,7 +29,10 @@ pub async fn list(State(served): State<Served>, Query(wanted): Query<Wanted>) ->
         let verdicts: Vec<&str> = verdicts.split(',').map(str::trim).collect();
         let known = fleet::verdict::Verdict::ALL.map(fleet::verdict::Verdict::word);
         if let Some(strange) = verdicts.iter().find(|verdict| !known.contains(verdict)) {
-            return Err(Refusal::bad_request(format!("there is no verdict `{strange}`; there are {}", known.join(", "))));
+            return Err(Refusal::bad_request(format!(
+                "there is no verdict `{strange}`; there are {}",
+                known.join(", ")
+            )));
         }
         for cluster in &mut roll_call.clusters {
             cluster.hosts.retain(|host| verdicts.contains(&host.verdict.word()));

@@ -31,8 +31,10 @@ pub fn list(out: &mut dyn Write, cases: &[CaseView], now: Timestamp, format: For
         }
         Format::Table if cases.is_empty() => writeln!(out, "no cases"),
         Format::Table => {
-            let mut table =
-                Table::new(0, &["CASE", "TROUBLE", "VERDICT", "SUBJECT", "CLUSTER", "STAGE", "SINCE", "NEXT", "WHAT MUSTER WOULD DO"]);
+            let mut table = Table::new(
+                0,
+                &["CASE", "TROUBLE", "VERDICT", "SUBJECT", "CLUSTER", "STAGE", "SINCE", "NEXT", "WHAT MUSTER WOULD DO"],
+            );
             for case in cases {
                 table.row(cells(case, now), Vec::new());
             }

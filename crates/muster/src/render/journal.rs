@@ -44,7 +44,10 @@ pub fn record(record: &Record) -> (String, Style) {
     let (text, style) = match record {
         Record::CaseOpened { case, trouble, subject, machine, reasons, .. } => {
             let who = machine.as_deref().unwrap_or_else(|| last(subject));
-            (format!("case {case} opened: {} of {who}{}", trouble.word(), because(reasons)), colour::of(Verdict::Suspected))
+            (
+                format!("case {case} opened: {} of {who}{}", trouble.word(), because(reasons)),
+                colour::of(Verdict::Suspected),
+            )
         }
         Record::CaseMoved { case, from, to, verdict, reasons, .. } => (
             format!("case {case}: {} to {}, {}{}", word(from), word(to), verdict.word(), because(reasons)),
@@ -58,9 +61,10 @@ pub fn record(record: &Record) -> (String, Style) {
             };
             (format!("case {case}, {}: {}{zombies}", verdict.word(), self::decision(decision)), colour::remedy())
         }
-        Record::CaseClosed { case, reason, lasted_secs } => {
-            (format!("case {case} closed after {}: {reason}", moment::lasting(*lasted_secs)), colour::of(Verdict::Present))
-        }
+        Record::CaseClosed { case, reason, lasted_secs } => (
+            format!("case {case} closed after {}: {reason}", moment::lasting(*lasted_secs)),
+            colour::of(Verdict::Present),
+        ),
         Record::GapNoted { arn, held, came } => {
             (format!("versions {held} to {came} of {} leave a gap; it will be looked up", last(arn)), colour::quiet())
         }

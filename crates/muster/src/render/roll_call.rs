@@ -99,7 +99,8 @@ fn write_cluster(out: &mut dyn Write, cluster: &ClusterView, now: Timestamp) -> 
         writeln!(out, "{}", trouble.style(colour::alarm()))?;
     }
     let (answering, missing): (Vec<_>, Vec<_>) = cluster.hosts.iter().partition(|host| host.verdict.answers());
-    let mut table = Table::new(2, &["VERDICT", "HOST", "CONTAINER INSTANCE", "ZONE", "TYPE", "AGENT", "TASKS", "SINCE"]);
+    let mut table =
+        Table::new(2, &["VERDICT", "HOST", "CONTAINER INSTANCE", "ZONE", "TYPE", "AGENT", "TASKS", "SINCE"]);
     for host in missing.iter().chain(answering.iter().take(ANSWERING_SHOWN)) {
         table.row(cells(host, now), notes(host, now));
     }
@@ -253,7 +254,10 @@ mod tests {
     #[test]
     fn missing_hosts_come_first_with_their_reasons_and_their_tasks() {
         let text = shown(&roll_call(vec![host(Verdict::Present), host(Verdict::AgentLost)]), Format::Table);
-        assert!(text.starts_with("prod  eu-central-1 210987654321  2 hosts: 1 present, 1 agent-lost  looked at"), "{text}");
+        assert!(
+            text.starts_with("prod  eu-central-1 210987654321  2 hosts: 1 present, 1 agent-lost  looked at"),
+            "{text}"
+        );
         let (lost, present) = (text.find("\n  agent-lost").unwrap(), text.find("\n  present").unwrap());
         assert!(lost < present, "{text}");
         assert!(text.contains("because the agent has been away for 12 min"), "{text}");

@@ -41,8 +41,7 @@ pub(crate) fn run(args: &[&str]) -> Ran {
 
 /// Runs it to its end with this on standard input.
 pub(crate) fn run_with_input(args: &[&str], input: &[u8]) -> Ran {
-    let mut child =
-        muster(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = muster(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
@@ -103,7 +102,8 @@ impl Running {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("first line: {line:?}")).to_owned();
+        let url =
+            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("first line: {line:?}")).to_owned();
         Self { child, url, stdout }
     }
 
@@ -170,12 +170,7 @@ pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &
 }
 
 /// The same for servers that may be gone.
-pub(crate) fn try_request(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> std::io::Result<Answered> {
+pub(crate) fn try_request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<Answered> {
     use std::io::Read as _;
     let rest = url.strip_prefix("http://").unwrap();
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -216,5 +211,15 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// A pretend account in which time stands still until it is moved.
 pub(crate) fn pretend_account(scenario: &str) -> Running {
-    Running::start(muster(&["simulate", "--listen", "127.0.0.1:0", "--scenario", scenario, "--seed", "3", "--speed", "0"]))
+    Running::start(muster(&[
+        "simulate",
+        "--listen",
+        "127.0.0.1:0",
+        "--scenario",
+        scenario,
+        "--seed",
+        "3",
+        "--speed",
+        "0",
+    ]))
 }

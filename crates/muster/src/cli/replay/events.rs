@@ -46,9 +46,7 @@ impl<R: BufRead> Events<R> {
                 self.buffer = Box::<str>::from(event).into_boxed_bytes().into_vec();
                 Event { line, body: Ok(&self.buffer) }
             })),
-            Some(Form::Broken(broken)) => {
-                Ok(broken.take().map(|(line, reason)| Event { line, body: Err(reason) }))
-            }
+            Some(Form::Broken(broken)) => Ok(broken.take().map(|(line, reason)| Event { line, body: Err(reason) })),
             Some(Form::Lines) | None => self.next_line(),
         }
     }
@@ -64,7 +62,8 @@ impl<R: BufRead> Events<R> {
             self.line += 1;
             if self.buffer.last() != Some(&b'\n') && self.buffer.len() as u64 == limit {
                 let bytes = self.buffer.len() as u64 + skip_line(&mut self.input)?;
-                let reason = format!("the line has {bytes} bytes, more than the {MAX_EVENT_BYTES} that an event may have");
+                let reason =
+                    format!("the line has {bytes} bytes, more than the {MAX_EVENT_BYTES} that an event may have");
                 return Ok(Some(Event { line: self.line, body: Err(reason) }));
             }
             if !self.buffer.trim_ascii().is_empty() {
