@@ -295,6 +295,37 @@ def test_clusters_can_be_made_and_deleted(ecs):
     assert error["Code"] == "ClusterContainsContainerInstancesException"
 
 
+def test_tasks_are_run_and_stopped_and_services_scaled(simulator, ecs):
+    ran = ecs.run_task(cluster=CLUSTER, taskDefinition="worker", count=2)
+    assert len(ran["tasks"]) == 2 and ran["failures"] == []
+    simulator.advance(120)
+    arns = [task["taskArn"] for task in ran["tasks"]]
+    tasks = ecs.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"]
+    assert {(task["lastStatus"], task["group"]) for task in tasks} == {("RUNNING", "family:worker")}
+    ecs.stop_task(cluster=CLUSTER, task=arns[0], reason="enough")
+    simulator.advance(120)
+    stopped = ecs.describe_tasks(cluster=CLUSTER, tasks=arns[:1])["tasks"][0]
+    assert (stopped["lastStatus"], stopped["stoppedReason"]) == ("STOPPED", "enough")
+    assert arns[0] in ecs.list_tasks(cluster=CLUSTER, desiredStatus="STOPPED")["taskArns"]
+    ecs.stop_task(cluster=CLUSTER, task=arns[1])
+    assert ecs.update_service(cluster=CLUSTER, service="worker", desiredCount=7)["service"]["desiredCount"] == 7
+    simulator.advance(300)
+    assert ecs.describe_services(cluster=CLUSTER, services=["worker"])["services"][0]["runningCount"] == 7
+    ecs.update_service(cluster=CLUSTER, service="worker", desiredCount=5)
+    simulator.advance(300)
+    assert error_of(ecs.run_task, cluster=CLUSTER, taskDefinition="nothing")["Code"] == "ClientException"
+
+
+def test_attributes_and_settings_are_listed(ecs):
+    pages = ecs.get_paginator("list_attributes").paginate(
+        cluster=CLUSTER, targetType="container-instance", attributeName="ecs.instance-type")
+    found = [attribute for page in pages for attribute in page["attributes"]]
+    assert {attribute["value"] for attribute in found} == {"m6i.large", "c5.large"}
+    assert len({attribute["targetId"] for attribute in found}) == len(found) > 200
+    settings = {setting["name"] for setting in ecs.list_account_settings(effectiveSettings=True)["settings"]}
+    assert "awsvpcTrunking" in settings
+
+
 # EC2, Auto Scaling, SSM, STS
 
 
@@ -357,6 +388,34 @@ def test_a_terminated_member_is_replaced(simulator):
     members = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
     assert victim not in [member["InstanceId"] for member in members]
     assert sum(member["LifecycleState"] == "InService" for member in members) == group["DesiredCapacity"]
+
+
+def test_instances_stop_start_reboot_and_end(simulator):
+    # The account's second place: its group is not counted by other tests.
+    keys = simulator.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{SECOND_ACCOUNT}:role/muster", RoleSessionName="test")["Credentials"]
+    assumed = {"key": keys["AccessKeyId"], "secret": keys["SecretAccessKey"], "token": keys["SessionToken"]}
+    ec2, autoscaling = simulator.client("ec2", **assumed), simulator.client("autoscaling", **assumed)
+    group = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]
+    first, second = [member["InstanceId"] for member in group["Instances"]]
+    ec2.reboot_instances(InstanceIds=[first])
+    change = ec2.stop_instances(InstanceIds=[first])["StoppingInstances"][0]
+    assert change["PreviousState"]["Name"] == "running" and change["CurrentState"]["Name"] in ("stopping", "stopped")
+    simulator.advance(1)
+    ended = ec2.terminate_instances(InstanceIds=[second])["TerminatingInstances"][0]
+    assert ended["CurrentState"]["Name"] in ("shutting-down", "terminated")
+    assert error_of(ec2.reboot_instances, InstanceIds=[second])["Code"] == "IncorrectInstanceState"
+    simulator.advance(1800)
+    members = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
+    assert len(members) == 2 and not {first, second} & {member["InstanceId"] for member in members}
+    group_name = group["AutoScalingGroupName"]
+    autoscaling.set_instance_health(InstanceId=members[0]["InstanceId"], HealthStatus="Unhealthy")
+    simulator.advance(1800)
+    after = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group_name])["AutoScalingGroups"][0]
+    assert members[0]["InstanceId"] not in [member["InstanceId"] for member in after["Instances"]]
+    error = error_of(autoscaling.set_desired_capacity, AutoScalingGroupName=group_name, DesiredCapacity=100_000)
+    assert error["Code"] == "ValidationError"
+    autoscaling.set_desired_capacity(AutoScalingGroupName=group_name, DesiredCapacity=after["MinSize"])
 
 
 def test_ssm_knows_who_answers_and_restarts_agents(simulator):
@@ -448,6 +507,21 @@ def test_queues_hide_return_and_delete_messages(simulator):
     assert failed[0]["Code"] == "ReceiptHandleIsInvalid"
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
         sqs.get_queue_url(QueueName="nowhere")
+
+
+def test_queues_are_set_purged_and_deleted(simulator):
+    sqs = simulator.client("sqs")
+    url = sqs.create_queue(QueueName="short")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "77"})
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    assert attributes == {"VisibilityTimeout": "77"}
+    assert error_of(sqs.set_queue_attributes, QueueUrl=url, Attributes={"VisibilityTimeout": "-1"})["Code"]
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    sqs.purge_queue(QueueUrl=url)
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    sqs.delete_queue(QueueUrl=url)
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.send_message(QueueUrl=url, MessageBody="m")
 
 
 def test_a_poison_message_ends_in_the_dead_letter_queue(simulator):
