@@ -98,20 +98,55 @@ fn number(value: f64) -> String {
 
 /// What a figure means. A figure without words of its own is named after itself: a missing sentence must not hide it.
 fn help(name: &str) -> String {
-    match name {
-        "muster_hosts" => "Hosts by verdict.".to_owned(),
-        "muster_clusters" => "Clusters watched.".to_owned(),
-        "muster_tasks" => "Tasks believed to be running.".to_owned(),
-        "muster_open_cases" | "muster_cases_open" => "Cases that are open.".to_owned(),
-        "muster_build_info" => "Version of this muster; always 1.".to_owned(),
-        other => {
-            let words = other.strip_prefix("muster_").unwrap_or(other).replace('_', " ");
-            let mut letters = words.chars();
-            let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-            format!("{first}{}.", letters.as_str())
-        }
+    if let Some((_, help)) = HELP.iter().find(|(known, _)| *known == name) {
+        return (*help).to_owned();
     }
+    let words = name.strip_prefix("muster_").unwrap_or(name).replace('_', " ");
+    let mut letters = words.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
+
+/// What the figures mean.
+const HELP: [(&str, &str); 34] = [
+    ("muster_build_info", "Version of this muster; always 1."),
+    ("muster_hosts", "Hosts by verdict."),
+    ("muster_clusters", "Clusters watched."),
+    ("muster_tasks", "Tasks believed to be running."),
+    ("muster_open_cases", "Cases that are open."),
+    ("muster_turns_total", "Turns of the loop, each one flushed to the journal."),
+    ("muster_events_received_total", "Messages taken from the event queues."),
+    ("muster_events_duplicate_total", "Events that said nothing new."),
+    ("muster_events_stale_total", "Events older than what was believed already."),
+    ("muster_events_unknown_total", "Events that say nothing about hosts: journaled, never evidence."),
+    ("muster_messages_set_aside_total", "Messages that could not be understood, kept aside."),
+    ("muster_event_lag_seconds", "Age of the oldest event of the last turn with events when it was taken."),
+    ("muster_answers_total", "Answers of sweeps and looks."),
+    ("muster_facts_unchanged_total", "Facts in those answers that changed nothing."),
+    ("muster_look_failures_total", "Sweeps of a scope and looks that brought nothing."),
+    ("muster_ticks_total", "Times that deadlines were met."),
+    ("muster_inputs_total", "Inputs of the core."),
+    ("muster_records_total", "Conclusions put on the record."),
+    ("muster_looks_total", "Looks that the core asked for."),
+    ("muster_looks_open", "Looks that wait or are under way."),
+    ("muster_notices_total", "Notices to people."),
+    ("muster_notice_failures_total", "Notices that could not be handed over."),
+    ("muster_journal_entries_total", "Entries written to the journal."),
+    ("muster_journal_last_seq", "Number of the newest journal entry."),
+    ("muster_snapshots_total", "Snapshots kept."),
+    ("muster_snapshot_failures_total", "Snapshots that could not be kept."),
+    ("muster_clock_steps_back_total", "Times the clock was found to have gone back."),
+    ("muster_queue_up", "Whether the event queues can be read: 1 yes, 0 no."),
+    ("muster_queue_failures_total", "Receives that failed."),
+    (
+        "muster_acknowledge_failures_total",
+        "Journaled messages that could not be deleted; they come again and are dropped.",
+    ),
+    ("muster_sweeps_total", "Sweeps that ended."),
+    ("muster_sweeps_given_up_total", "Sweeps that took too long."),
+    ("muster_sweep_failed_scopes", "Scopes of the last sweep that could not be looked at."),
+    ("muster_port_panics_total", "Faults of muster itself that were caught; please report them."),
+];
 
 #[cfg(test)]
 mod tests {
@@ -133,14 +168,14 @@ mod tests {
     fn each_family_has_its_help_and_its_type_once() {
         let text = published(&[&[
             sample("muster_hosts", Some("present"), 3.0),
-            sample("muster_events_total", None, 17.0),
+            sample("muster_strange_total", None, 17.0),
             sample("muster_hosts", Some("ghost"), 1.0),
         ]]);
         assert_eq!(
             text,
-            "# HELP muster_events_total Events total.\n# TYPE muster_events_total counter\nmuster_events_total 17\n\
-             # HELP muster_hosts Hosts by verdict.\n# TYPE muster_hosts gauge\n\
-             muster_hosts{verdict=\"ghost\"} 1\nmuster_hosts{verdict=\"present\"} 3\n"
+            "# HELP muster_hosts Hosts by verdict.\n# TYPE muster_hosts gauge\n\
+             muster_hosts{verdict=\"ghost\"} 1\nmuster_hosts{verdict=\"present\"} 3\n\
+             # HELP muster_strange_total Strange total.\n# TYPE muster_strange_total counter\nmuster_strange_total 17\n"
         );
     }
 

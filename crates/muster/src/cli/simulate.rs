@@ -66,7 +66,6 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
     if duration.is_positive() { Ok(duration) } else { Err("expected a time above 0".to_owned()) }
 }
 
-
 impl SimulateArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         if self.list {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use fleet::{
-    journal::Stage,
+    journal::{Stage, Trouble},
     remedy::Decision,
     verdict::Verdict,
     view::{CaseView, ClusterView, RollCall},
@@ -79,7 +79,7 @@ pub fn picture(scene: &Scene<'_>, width: usize, height: usize) -> Vec<Line> {
             .and("✗ in trouble", colour::of(Verdict::AgentLost)),
     );
     lines.push(Line::default());
-    let open = scene.cases.iter().filter(|case| case.stage != Stage::Suspected).count();
+    let open = scene.cases.iter().filter(|case| is_trouble(case)).count();
     let mut counts = Line::new(format!("{} events read   ", scene.events), plain)
         .and(format!("{} routine reconnects", scene.story.routine()), colour::of(Verdict::Present))
         .and(", none of which raised anything   ", plain);
@@ -89,7 +89,7 @@ pub fn picture(scene: &Scene<'_>, width: usize, height: usize) -> Vec<Line> {
         many => counts.and(format!("{many} cases"), colour::alarm()),
     };
     lines.push(counts);
-    for shown in scene.cases.iter().filter(|case| case.stage != Stage::Suspected).take(2) {
+    for shown in scene.cases.iter().filter(|case| is_trouble(case)).take(2) {
         lines.push(Line::default());
         lines.extend(case(shown, scene.roll, scene.now, width));
     }
@@ -138,6 +138,11 @@ fn hosts(cluster: &ClusterView, width: usize) -> Vec<Line> {
         }));
     }
     lines
+}
+
+/// An agent that has just left is no trouble yet: nearly all of them come back.
+fn is_trouble(case: &CaseView) -> bool {
+    case.trouble != Trouble::AgentAway || case.stage != Stage::Suspected
 }
 
 fn mark(verdict: Verdict) -> char {
