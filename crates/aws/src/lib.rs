@@ -1,1 +1,31 @@
-//! placeholder
+//! The real cloud behind the engine's ports.
+//!
+//! | to learn | read |
+//! |---|---|
+//! | what to watch and with what means | [`settings`] |
+//! | how fast muster may ask | [`pace`] |
+//! | credentials, roles, regions, endpoints | [`accounts`] |
+//! | one call: paced, repeated, counted | [`call`] |
+//! | how AWS says no, sorted and put into a sentence | [`refusal`] |
+//! | one file a service | `ecs`, `ec2`, `autoscaling`, `ssm`, `queue` |
+//! | HTTP for the services without an SDK crate | `signed` |
+//! | everything once, and single looks | `sweep`, `cloud` |
+
+pub mod accounts;
+pub mod call;
+pub mod pace;
+pub mod refusal;
+pub mod settings;
+
+mod autoscaling;
+mod cloud;
+mod ec2;
+mod ecs;
+mod queue;
+mod signed;
+mod ssm;
+mod sweep;
+
+pub use accounts::ConnectError;
+pub use cloud::{AwsCloud, connect};
+pub use settings::Settings;

@@ -1,0 +1,212 @@
+//! Credentials, assumed roles, regions and endpoints: one [`Place`] for each account and region watched.
+
+use std::sync::{Arc, OnceLock};
+
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::{Credentials, provider::ProvideCredentials};
+
+use crate::{
+    call::Caller,
+    refusal::chain,
+    settings::{AssumedAccount, Settings},
+    signed::Signed,
+};
+
+/// AWS cannot be reached as it is set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No region anywhere.
+    #[error("no region is set: give --region, or set AWS_REGION, or `region` in the profile")]
+    NoRegion,
+    /// No usable credentials.
+    #[error(
+        "no usable AWS credentials ({why}); set AWS_PROFILE or --profile, run `aws sso login`, or give the machine a role"
+    )]
+    NoCredentials {
+        /// What each source said.
+        why: String,
+    },
+    /// A role could not be assumed.
+    #[error("the role {role} could not be assumed ({why}); check its trust policy and that sts:AssumeRole is allowed")]
+    Role {
+        /// ARN.
+        role: String,
+        /// What STS said.
+        why: String,
+    },
+    /// A role's ARN is none.
+    #[error("{role} is no role ARN; it should look like arn:aws:iam::210987654321:role/NAME")]
+    BadRole {
+        /// As given.
+        role: String,
+    },
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up: {why}")]
+    Http {
+        /// Why.
+        why: String,
+    },
+}
+
+/// One account and region, with a client for each service.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The account: from the role, or learned from the first ARN seen.
+    account: OnceLock<String>,
+    /// The region.
+    pub region: String,
+    /// Paces, repeats and counts.
+    pub caller: Caller,
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Auto Scaling.
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    /// EC2, signed by hand.
+    pub ec2: Signed,
+    /// SSM, signed by hand.
+    pub ssm: Signed,
+}
+
+impl Place {
+    /// `ACCOUNT/REGION`; the account is empty until it is known.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.account.get().map_or("", String::as_str), self.region)
+    }
+
+    /// For sentences: the region, and the account where known.
+    pub(crate) fn words(&self) -> String {
+        match self.account.get() {
+            Some(account) => format!("account {account} in {}", self.region),
+            None => self.region.clone(),
+        }
+    }
+
+    /// Learns the account from an ARN.
+    pub(crate) fn learn(&self, arn: &str) {
+        if let Some(arn) = fleet::id::Arn::parse(arn).filter(|arn| !arn.account.is_empty()) {
+            let _known_before = self.account.set(arn.account.to_owned());
+        }
+    }
+
+    /// Whether something with this `account` and `region` is here; a place that does not know its account yet takes
+    /// all of its region.
+    pub(crate) fn holds(&self, account: &str, region: &str) -> bool {
+        self.region == region && self.account.get().is_none_or(|known| known == account || account.is_empty())
+    }
+}
+
+/// All places, and what queues are read with.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    pub places: Vec<Arc<Place>>,
+    pub base: SdkConfig,
+}
+
+/// Resolves credentials, regions and endpoints.
+pub(crate) async fn resolve(settings: &Settings) -> Result<Accounts, ConnectError> {
+    let base = loader(settings).load().await;
+    let regions: Vec<String> = if settings.regions.is_empty() {
+        vec![base.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?]
+    } else {
+        settings.regions.clone()
+    };
+    let base = base.into_builder().region(Region::new(regions[0].clone())).build();
+    check_credentials(&base).await.map_err(|why| ConnectError::NoCredentials { why })?;
+    let mut places = Vec::new();
+    for region in &regions {
+        let regional = base.clone().into_builder().region(Region::new(region.clone())).build();
+        if settings.watch_base_account {
+            places.push(Arc::new(place(settings, &regional, region, None)?));
+        }
+        for account in &settings.accounts {
+            let (config, number) = assume(&regional, account, region).await?;
+            places.push(Arc::new(place(settings, &config, region, Some(number))?));
+        }
+    }
+    Ok(Accounts { places, base })
+}
+
+fn loader(settings: &Settings) -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(settings.timeouts.connect)
+        .read_timeout(settings.timeouts.read)
+        .operation_attempt_timeout(settings.timeouts.connect + settings.timeouts.read)
+        .build();
+    // muster repeats calls itself, so that throttles reach its own pace.
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+    if let Ok(name) = aws_config::AppName::new("muster") {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(region) = settings.regions.first() {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(keys) = &settings.keys {
+        let credentials = Credentials::new(
+            &keys.access_key_id,
+            &keys.secret_access_key,
+            keys.session_token.clone(),
+            None,
+            "settings",
+        );
+        loader = loader.credentials_provider(credentials);
+    }
+    loader
+}
+
+async fn check_credentials(config: &SdkConfig) -> Result<(), String> {
+    let Some(provider) = config.credentials_provider() else {
+        return Err("no source of credentials is configured".to_owned());
+    };
+    provider.provide_credentials().await.map(|_| ()).map_err(|error| chain(Some(&error)))
+}
+
+async fn assume(base: &SdkConfig, account: &AssumedAccount, region: &str) -> Result<(SdkConfig, String), ConnectError> {
+    let number = fleet::id::Arn::parse(&account.role_arn)
+        .filter(|arn| arn.service == "iam" && !arn.account.is_empty())
+        .map(|arn| arn.account.to_owned())
+        .ok_or_else(|| ConnectError::BadRole { role: account.role_arn.clone() })?;
+    let mut builder = aws_config::sts::AssumeRoleProvider::builder(&account.role_arn)
+        .configure(base)
+        .region(Region::new(region.to_owned()))
+        .session_name(account.session_name.as_deref().unwrap_or("muster"));
+    if let Some(id) = &account.external_id {
+        builder = builder.external_id(id);
+    }
+    let provider = builder.build().await;
+    let config = base
+        .clone()
+        .into_builder()
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(provider))
+        .build();
+    check_credentials(&config).await.map_err(|why| ConnectError::Role { role: account.role_arn.clone(), why })?;
+    Ok((config, number))
+}
+
+fn place(
+    settings: &Settings,
+    config: &SdkConfig,
+    region: &str,
+    account: Option<String>,
+) -> Result<Place, ConnectError> {
+    let known = OnceLock::new();
+    if let Some(account) = account {
+        let _first = known.set(account);
+    }
+    let signed = |service, id| Signed::new(settings, config, region, service, id);
+    Ok(Place {
+        account: known,
+        region: region.to_owned(),
+        caller: Caller::new(settings.api_share, settings.timeouts.backoff),
+        ecs: aws_sdk_ecs::Client::new(config),
+        autoscaling: aws_sdk_autoscaling::Client::new(config),
+        ec2: signed("ec2", "EC2")?,
+        ssm: signed("ssm", "SSM")?,
+    })
+}

@@ -1,0 +1,68 @@
+//! Auto Scaling: the groups and their members.
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
+use engine::ports::observation::AutoScalingFact;
+
+use crate::{accounts::Place, pace::Bucket, refusal::Refusal};
+
+pub(crate) const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+
+/// Groups that one page holds.
+const PER_PAGE: i32 = 100;
+
+impl Place {
+    /// All groups of the place.
+    pub(crate) async fn groups(&self) -> Result<Vec<AutoScalingGroup>, Refusal> {
+        let mut groups = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let (page, next) = self
+                .caller
+                .call(Bucket::AutoScalingRead, DESCRIBE_GROUPS, || async {
+                    let request = self
+                        .autoscaling
+                        .describe_auto_scaling_groups()
+                        .max_records(PER_PAGE)
+                        .set_next_token(token.clone());
+                    let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                    Ok((answer.auto_scaling_groups.unwrap_or_default(), answer.next_token))
+                })
+                .await?;
+            groups.extend(page);
+            if next.is_none() || next == token {
+                return Ok(groups);
+            }
+            token = next;
+        }
+    }
+}
+
+/// The members of a group as facts.
+pub(crate) fn members<'g>(
+    group: &'g AutoScalingGroup,
+    place: &'g str,
+) -> impl Iterator<Item = AutoScalingFact<'static>> + use<'g> {
+    let name = group.auto_scaling_group_name.clone().unwrap_or_default();
+    group.instances.iter().flatten().filter_map(move |instance| {
+        Some(AutoScalingFact {
+            instance_id: instance.instance_id.clone()?.into(),
+            group: name.clone().into(),
+            place: place.to_owned().into(),
+            lifecycle: instance
+                .lifecycle_state
+                .as_ref()
+                .map_or_else(String::new, |state| state.as_str().to_owned())
+                .into(),
+            healthy: instance.health_status.as_deref().is_some_and(|health| health.eq_ignore_ascii_case("healthy")),
+            zone: instance.availability_zone.clone().map(Into::into),
+            instance_type: instance.instance_type.clone().map(Into::into),
+            launch_template: instance.launch_template.as_ref().and_then(template).map(Into::into),
+            launched_at: None,
+        })
+    })
+}
+
+fn template(spec: &LaunchTemplateSpecification) -> Option<String> {
+    let name = spec.launch_template_id.as_deref().or(spec.launch_template_name.as_deref())?;
+    Some(format!("{name}:{}", spec.version.as_deref().unwrap_or("$Default")))
+}

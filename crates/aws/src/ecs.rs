@@ -1,0 +1,283 @@
+//! ECS: clusters, capacity providers, container instances, tasks.
+
+use aws_sdk_ecs::types::{
+    Attribute, CapacityProvider, Cluster, ClusterField, ContainerInstance, ContainerInstanceField, DesiredStatus,
+    Failure, Task,
+};
+use engine::ports::{
+    Observation,
+    observation::{
+        Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, HealthCheck, HealthFact, HostAttributes,
+        InstanceFact, InstanceStatus, Source, TaskFact, TaskStatus, Text,
+    },
+};
+use fleet::id::Arn;
+use jiff::Timestamp;
+
+use crate::{accounts::Place, pace::Bucket, refusal::Refusal};
+
+/// Most ids that one Describe takes, and most that one List page holds.
+pub(crate) const PER_CALL: usize = 100;
+
+pub(crate) const LIST_CLUSTERS: &str = "ecs:ListClusters";
+pub(crate) const DESCRIBE_CLUSTERS: &str = "ecs:DescribeClusters";
+pub(crate) const DESCRIBE_CAPACITY_PROVIDERS: &str = "ecs:DescribeCapacityProviders";
+pub(crate) const LIST_HOSTS: &str = "ecs:ListContainerInstances";
+pub(crate) const DESCRIBE_HOSTS: &str = "ecs:DescribeContainerInstances";
+pub(crate) const LIST_TASKS: &str = "ecs:ListTasks";
+pub(crate) const DESCRIBE_TASKS: &str = "ecs:DescribeTasks";
+
+/// A page of a list: what it holds, and the token of the next one.
+pub(crate) type Page = (Vec<String>, Option<String>);
+
+impl Place {
+    /// One page of ListClusters.
+    pub(crate) async fn list_clusters(&self, token: Option<String>) -> Result<Page, Refusal> {
+        self.caller
+            .call(Bucket::ClusterRead, LIST_CLUSTERS, || async {
+                let request = self.ecs.list_clusters().max_results(PER_CALL as i32).set_next_token(token.clone());
+                let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                Ok((answer.cluster_arns.unwrap_or_default(), answer.next_token))
+            })
+            .await
+    }
+
+    /// DescribeClusters of at most 100 names or ARNs; the second list holds what does not exist.
+    pub(crate) async fn describe_clusters(
+        &self,
+        names: &[String],
+        tags: bool,
+    ) -> Result<(Vec<Cluster>, Vec<Failure>), Refusal> {
+        self.caller
+            .call(Bucket::ClusterRead, DESCRIBE_CLUSTERS, || async {
+                let include = tags.then(|| vec![ClusterField::Tags]);
+                let request = self.ecs.describe_clusters().set_clusters(Some(names.to_vec())).set_include(include);
+                let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                Ok((answer.clusters.unwrap_or_default(), answer.failures.unwrap_or_default()))
+            })
+            .await
+    }
+
+    /// DescribeCapacityProviders of at most 10 names.
+    pub(crate) async fn describe_capacity_providers(&self, names: &[String]) -> Result<Vec<CapacityProvider>, Refusal> {
+        self.caller
+            .call(Bucket::CapacityProviderRead, DESCRIBE_CAPACITY_PROVIDERS, || async {
+                let request = self.ecs.describe_capacity_providers().set_capacity_providers(Some(names.to_vec()));
+                let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                Ok(answer.capacity_providers.unwrap_or_default())
+            })
+            .await
+    }
+
+    /// One page of ListContainerInstances, in every status but INACTIVE.
+    pub(crate) async fn list_hosts(&self, cluster: &str, token: Option<String>) -> Result<Page, Refusal> {
+        self.caller
+            .call(Bucket::ClusterResourceRead, LIST_HOSTS, || async {
+                let request = self
+                    .ecs
+                    .list_container_instances()
+                    .cluster(cluster)
+                    .max_results(PER_CALL as i32)
+                    .set_next_token(token.clone());
+                let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                Ok((answer.container_instance_arns.unwrap_or_default(), answer.next_token))
+            })
+            .await
+    }
+
+    /// DescribeContainerInstances of at most 100 ARNs, as facts. Asks for ECS's health checks, and does without where
+    /// an endpoint does not know them.
+    pub(crate) async fn describe_hosts(
+        &self,
+        cluster: &str,
+        arns: &[String],
+        source: Source,
+    ) -> Result<Vec<Observation<'static>>, Refusal> {
+        let ask = |health: bool| {
+            self.caller.call(Bucket::ClusterResourceRead, DESCRIBE_HOSTS, move || async move {
+                let include = health.then(|| vec![ContainerInstanceField::ContainerInstanceHealth]);
+                let request = self
+                    .ecs
+                    .describe_container_instances()
+                    .cluster(cluster)
+                    .set_container_instances(Some(arns.to_vec()))
+                    .set_include(include);
+                let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                Ok((answer.container_instances.unwrap_or_default(), answer.failures.unwrap_or_default()))
+            })
+        };
+        let (hosts, failures) = match ask(true).await {
+            Err(refusal) if refusal.code() == Some("InvalidParameterException") => ask(false).await?,
+            other => other?,
+        };
+        let at = Timestamp::now();
+        let mut found = Vec::with_capacity(hosts.len() * 2);
+        for host in hosts {
+            host_facts(host, cluster, &mut |fact| found.push(Observation { at, source, fact }));
+        }
+        for failure in failures {
+            if let (Some(arn), Some("MISSING")) = (failure.arn, failure.reason.as_deref()) {
+                found.push(Observation { at, source, fact: Fact::InstanceMissing { arn: arn.into() } });
+            }
+        }
+        Ok(found)
+    }
+
+    /// One page of ListTasks of a cluster, or of one host.
+    pub(crate) async fn list_tasks(
+        &self,
+        cluster: &str,
+        host: Option<&str>,
+        token: Option<String>,
+    ) -> Result<Page, Refusal> {
+        self.caller
+            .call(Bucket::ClusterResourceRead, LIST_TASKS, || async {
+                let request = self
+                    .ecs
+                    .list_tasks()
+                    .cluster(cluster)
+                    .desired_status(DesiredStatus::Running)
+                    .max_results(PER_CALL as i32)
+                    .set_container_instance(host.map(str::to_owned))
+                    .set_next_token(token.clone());
+                let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                Ok((answer.task_arns.unwrap_or_default(), answer.next_token))
+            })
+            .await
+    }
+
+    /// DescribeTasks of at most 100 ARNs, as facts.
+    pub(crate) async fn describe_tasks(
+        &self,
+        cluster: &str,
+        arns: &[String],
+        source: Source,
+    ) -> Result<Vec<Observation<'static>>, Refusal> {
+        let (tasks, failures) = self
+            .caller
+            .call(Bucket::ClusterResourceRead, DESCRIBE_TASKS, || async {
+                let request = self.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
+                let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+                Ok((answer.tasks.unwrap_or_default(), answer.failures.unwrap_or_default()))
+            })
+            .await?;
+        let at = Timestamp::now();
+        let missing = failures
+            .into_iter()
+            .filter(|failure| failure.reason.as_deref() == Some("MISSING"))
+            .filter_map(|failure| Some(Fact::TaskMissing { arn: failure.arn?.into() }));
+        let facts = tasks.into_iter().filter_map(|task| task_fact(task, cluster)).map(Fact::Task).chain(missing);
+        Ok(facts.map(|fact| Observation { at, source, fact }).collect())
+    }
+}
+
+/// A cluster as a fact; `None` for one without an ARN.
+pub(crate) fn cluster_fact(cluster: &Cluster) -> Option<ClusterFact<'static>> {
+    Some(ClusterFact {
+        arn: cluster.cluster_arn.clone()?.into(),
+        status: cluster.status.clone().unwrap_or_default().into(),
+        registered_hosts: u32::try_from(cluster.registered_container_instances_count).ok(),
+        capacity_providers: cluster.capacity_providers.iter().flatten().map(|name| name.clone().into()).collect(),
+    })
+}
+
+/// The Auto Scaling group that feeds `cluster` by a capacity provider.
+pub(crate) fn capacity_provider_fact(
+    cluster: &str,
+    provider: &CapacityProvider,
+) -> Option<CapacityProviderFact<'static>> {
+    let group_arn = &provider.auto_scaling_group_provider.as_ref()?.auto_scaling_group_arn;
+    let arn = Arn::parse(group_arn)?;
+    Some(CapacityProviderFact {
+        cluster: cluster.to_owned().into(),
+        name: provider.name.clone()?.into(),
+        group: arn.last().to_owned().into(),
+        place: format!("{}/{}", arn.account, arn.region).into(),
+    })
+}
+
+/// A container instance as facts: itself, and its health checks where there are any.
+fn host_facts(host: ContainerInstance, cluster: &str, say: &mut dyn FnMut(Fact<'static>)) {
+    // Without an ARN it cannot be told from others; the count of registered hosts will show that one is missing.
+    let Some(arn) = host.container_instance_arn else {
+        tracing::warn!(cluster, "ECS described a container instance without an ARN; it is left out");
+        return;
+    };
+    let ec2_instance_id: Option<Text<'static>> = host.ec2_instance_id.filter(|id| !id.is_empty()).map(Into::into);
+    let status = host.status.as_deref().map_or(InstanceStatus::Other, InstanceStatus::parse);
+    say(Fact::Instance(InstanceFact {
+        arn: arn.clone().into(),
+        cluster: cluster.to_owned().into(),
+        ec2_instance_id: ec2_instance_id.clone(),
+        // ECS counts from 1; the SDK reads a missing version as 0.
+        version: Some(host.version).filter(|version| *version > 0),
+        status,
+        status_reason: host.status_reason.map(Into::into),
+        agent_connected: Some(host.agent_connected),
+        agent_version: host.version_info.and_then(|info| info.agent_version).map(Into::into),
+        running_tasks: u32::try_from(host.running_tasks_count).ok(),
+        pending_tasks: u32::try_from(host.pending_tasks_count).ok(),
+        registered_at: host.registered_at.and_then(timestamp),
+        capacity_provider: host.capacity_provider_name.map(Into::into),
+        attributes: attributes(host.attributes),
+    }));
+    let checks: Vec<HealthCheck<'static>> = host
+        .health_status
+        .and_then(|health| health.details)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|check| {
+            Some(HealthCheck {
+                kind: check.r#type?.as_str().to_owned().into(),
+                status: check.status.map_or(CheckStatus::Other, |status| CheckStatus::parse(status.as_str())),
+                last_status_change: check.last_status_change.and_then(timestamp),
+                last_updated: check.last_updated.and_then(timestamp),
+                reason: None,
+            })
+        })
+        .collect();
+    if !checks.is_empty() {
+        say(Fact::Health(HealthFact { arn: arn.into(), cluster: cluster.to_owned().into(), ec2_instance_id, checks }));
+    }
+}
+
+fn attributes(list: Option<Vec<Attribute>>) -> Attributes<'static> {
+    let Some(list) = list else { return Attributes::Absent };
+    let mut known = HostAttributes::default();
+    for Attribute { name, value, .. } in list {
+        let value = value.filter(|value| !value.is_empty()).map(Text::from);
+        match name.as_str() {
+            "ecs.availability-zone" => known.zone = value,
+            "ecs.instance-type" => known.instance_type = value,
+            "ecs.ami-id" => known.ami = value,
+            "ecs.subnet-id" => known.subnet = value,
+            "ecs.os-type" => known.os_type = value,
+            "ecs.capability.external" => known.external = true,
+            "ecs.awsvpc-trunk-id" => known.trunk = value.is_some(),
+            _ => {}
+        }
+    }
+    Attributes::Known(Box::new(known))
+}
+
+fn task_fact(task: Task, cluster: &str) -> Option<TaskFact<'static>> {
+    Some(TaskFact {
+        arn: task.task_arn?.into(),
+        cluster: task.cluster_arn.unwrap_or_else(|| cluster.to_owned()).into(),
+        instance: task.container_instance_arn.filter(|arn| !arn.is_empty()).map(Into::into),
+        version: Some(task.version).filter(|version| *version > 0),
+        last_status: task.last_status.as_deref().map_or(TaskStatus::Other, TaskStatus::parse),
+        desired_running: task.desired_status.as_deref() == Some("RUNNING"),
+        group: task.group.map(Into::into),
+        definition: task.task_definition_arn.map(Into::into),
+        connected: task.connectivity.map(|connectivity| connectivity.as_str() == "CONNECTED"),
+        started_at: task.started_at.and_then(timestamp),
+        stop_code: task.stop_code.map(|code| code.as_str().to_owned().into()),
+        stopped_reason: task.stopped_reason.map(Into::into),
+    })
+}
+
+/// The SDK's time as ours; `None` when it is outside what can be written.
+pub(crate) fn timestamp(at: aws_smithy_types::DateTime) -> Option<Timestamp> {
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
+}

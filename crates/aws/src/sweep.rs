@@ -1,0 +1,465 @@
+//! Looking at everything once: clusters, hosts, groups and machines, pings. One answer a scope, each complete or said
+//! not to be.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use aws_sdk_ecs::types::Cluster;
+use engine::ports::{
+    Answer, FailureKind, LookFailure, Observation, Scope, Sweep,
+    observation::{Fact, Source},
+};
+use fleet::id::{Arn, is_ec2_instance_id, is_external_id};
+use futures::{FutureExt as _, StreamExt as _, stream};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::{
+    accounts::Place,
+    autoscaling::{self, DESCRIBE_GROUPS},
+    ec2::{DESCRIBE_INSTANCES, DESCRIBE_STATUS},
+    ecs::{
+        DESCRIBE_CAPACITY_PROVIDERS, DESCRIBE_CLUSTERS, DESCRIBE_HOSTS, DESCRIBE_TASKS, LIST_CLUSTERS, LIST_HOSTS,
+        LIST_TASKS, PER_CALL, capacity_provider_fact, cluster_fact,
+    },
+    refusal::Refusal,
+    settings::{Clusters, Settings},
+    ssm::DESCRIBE_INFORMATION,
+};
+
+/// Clusters read at the same time, in one place.
+const CLUSTERS_AT_ONCE: usize = 4;
+/// Hosts without an agent whose tasks are listed in one sweep of a cluster: enough to say what is stranded.
+const HOSTS_WITH_TASKS: usize = 20;
+/// Names that one DescribeCapacityProviders takes safely.
+const PROVIDERS_PER_CALL: usize = 10;
+
+/// A host as far as the other services need to know it.
+struct Seen {
+    machine: String,
+    away: bool,
+}
+
+/// One place's sweep under way.
+struct Sweeping<'a> {
+    place: &'a Arc<Place>,
+    settings: &'a Settings,
+    answers: &'a mpsc::Sender<Answer>,
+}
+
+/// Sweeps one place. Returns the plain names of clusters that were asked for and found.
+pub(crate) async fn sweep(
+    place: &Arc<Place>,
+    settings: &Settings,
+    answers: &mpsc::Sender<Answer>,
+) -> Option<BTreeSet<String>> {
+    let sweeping = Sweeping { place, settings, answers };
+    let started_at = Timestamp::now();
+    let clusters = match sweeping.clusters().await {
+        Ok(clusters) => clusters,
+        Err((action, refusal)) => {
+            let scope = Scope::Clusters(place.name().into());
+            sweeping.say(Answer::Failed(refusal.failure(scope, action, &place.words()))).await;
+            return None;
+        }
+    };
+    let (ties, fed_by) = sweeping.capacity_providers(&clusters).await;
+    let at = Timestamp::now();
+    let found = clusters
+        .iter()
+        .filter_map(|cluster| cluster_fact(cluster).map(Fact::Cluster))
+        .chain(ties)
+        .map(|fact| Observation { at, source: Source::Sweep, fact })
+        .collect();
+    sweeping.swept(Scope::Clusters(place.name().into()), started_at, found, true).await;
+    let names = clusters.iter().filter_map(|cluster| cluster.cluster_name.clone()).collect();
+    let arns: Vec<String> = clusters.into_iter().filter_map(|cluster| cluster.cluster_arn).collect();
+    let reads: Vec<_> = arns.iter().map(|arn| sweeping.hosts(arn).boxed()).collect();
+    let seen: Vec<Seen> = stream::iter(reads)
+        .buffer_unordered(CLUSTERS_AT_ONCE)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    if !arns.is_empty() {
+        sweeping.machines(&seen, &fed_by).await;
+        sweeping.pings(&seen).await;
+    }
+    Some(names)
+}
+
+impl Sweeping<'_> {
+    async fn say(&self, answer: Answer) {
+        // Nobody listens any more only when the sweep is being given up.
+        let _ = self.answers.send(answer).await;
+    }
+
+    async fn swept(
+        &self,
+        scope: Scope<'static>,
+        started_at: Timestamp,
+        found: Vec<Observation<'static>>,
+        complete: bool,
+    ) {
+        let absent = Vec::new();
+        self.say(Answer::Swept(Sweep { scope, started_at, found, unchanged: 0, complete, absent })).await;
+    }
+
+    async fn progress(&self, what: String, done: usize, total: Option<usize>) {
+        self.say(Answer::Progress { what, done: done as u64, total: total.map(|total| total as u64) }).await;
+    }
+
+    /// The clusters that are watched and active.
+    async fn clusters(&self) -> Result<Vec<Cluster>, (&'static str, Refusal)> {
+        let (wanted, tags) = match &self.settings.clusters {
+            Clusters::All => (Wanted::All, false),
+            Clusters::Tagged { key, value } => (Wanted::Tagged(key, value.as_deref()), true),
+            Clusters::Named(names) => (Wanted::named(names), false),
+        };
+        let names = match &wanted {
+            // Exact names need no list, and so no right to list.
+            Wanted::Named { exact, globs } if globs.is_empty() => exact.iter().cloned().collect(),
+            _ => self.list_clusters().await?,
+        };
+        let mut clusters = Vec::new();
+        for chunk in names.chunks(PER_CALL) {
+            let (found, _missing) =
+                self.place.describe_clusters(chunk, tags).await.map_err(|refusal| (DESCRIBE_CLUSTERS, refusal))?;
+            clusters.extend(found);
+        }
+        for arn in clusters.iter().filter_map(|cluster| cluster.cluster_arn.as_deref()) {
+            self.place.learn(arn);
+        }
+        clusters.retain(|cluster| cluster.status.as_deref() != Some("INACTIVE") && wanted.takes(cluster));
+        clusters.sort_by(|a, b| a.cluster_arn.cmp(&b.cluster_arn));
+        Ok(clusters)
+    }
+
+    async fn list_clusters(&self) -> Result<Vec<String>, (&'static str, Refusal)> {
+        let mut arns = Vec::new();
+        let mut token = None;
+        loop {
+            let (page, next) =
+                self.place.list_clusters(token.clone()).await.map_err(|refusal| (LIST_CLUSTERS, refusal))?;
+            arns.extend(page);
+            if next.is_none() || next == token {
+                return Ok(arns);
+            }
+            token = next;
+        }
+    }
+
+    /// Which Auto Scaling groups feed the clusters: the facts, and the names of the groups. Not being told is no
+    /// failure: the ties are also learned from the members that register.
+    async fn capacity_providers(&self, clusters: &[Cluster]) -> (Vec<Fact<'static>>, BTreeSet<String>) {
+        let mut clusters_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for cluster in clusters {
+            let Some(arn) = cluster.cluster_arn.as_deref() else { continue };
+            let own = cluster.capacity_providers.iter().flatten();
+            for provider in own.filter(|name| !matches!(name.as_str(), "FARGATE" | "FARGATE_SPOT")) {
+                clusters_of.entry(provider).or_default().push(arn);
+            }
+        }
+        let names: Vec<String> = clusters_of.keys().map(|name| (*name).to_owned()).collect();
+        let (mut facts, mut groups) = (Vec::new(), BTreeSet::new());
+        for chunk in names.chunks(PROVIDERS_PER_CALL) {
+            match self.place.describe_capacity_providers(chunk).await {
+                Ok(providers) => {
+                    for provider in &providers {
+                        let fed = provider.name.as_deref().and_then(|name| clusters_of.get(name));
+                        for fact in fed.into_iter().flatten().filter_map(|arn| capacity_provider_fact(arn, provider)) {
+                            groups.insert(fact.group.to_string());
+                            facts.push(Fact::CapacityProvider(fact));
+                        }
+                    }
+                }
+                Err(refusal) => {
+                    let sentence = refusal.sentence(DESCRIBE_CAPACITY_PROVIDERS, &self.place.words());
+                    tracing::warn!(reason = sentence, "groups are tied to clusters by their members only");
+                    break;
+                }
+            }
+        }
+        (facts, groups)
+    }
+
+    /// All hosts of one cluster.
+    async fn hosts(&self, cluster: &str) -> Vec<Seen> {
+        let started_at = Timestamp::now();
+        let scope = || Scope::ClusterHosts(cluster.to_owned().into());
+        let name = Arn::parse(cluster).map_or(cluster, |arn| arn.last());
+        let (found, listed) = match self.read_hosts(cluster, name).await {
+            Ok(read) => read,
+            Err((_, refusal)) if refusal.code() == Some("ClusterNotFoundException") => {
+                let fact = Fact::ClusterMissing { arn: cluster.to_owned().into() };
+                let found = vec![Observation { at: Timestamp::now(), source: Source::Sweep, fact }];
+                self.swept(scope(), started_at, found, false).await;
+                return Vec::new();
+            }
+            Err((action, refusal)) => {
+                let thing = format!("cluster {name} in {}", self.place.words());
+                self.say(Answer::Failed(refusal.failure(scope(), action, &thing))).await;
+                return Vec::new();
+            }
+        };
+        let mut away = Vec::new();
+        let mut seen = Vec::new();
+        for observation in &found {
+            let Fact::Instance(host) = &observation.fact else { continue };
+            let is_away = host.agent_connected == Some(false);
+            if is_away {
+                away.push(host.arn.to_string());
+            }
+            if let Some(machine) = &host.ec2_instance_id {
+                seen.push(Seen { machine: machine.to_string(), away: is_away });
+            }
+        }
+        let described = found.iter().filter(|it| matches!(it.fact, Fact::Instance(_) | Fact::InstanceMissing { .. }));
+        // A host that was listed and not described, nor called missing, is not known to be gone.
+        let complete = described.count() >= listed;
+        self.swept(scope(), started_at, found, complete).await;
+        self.stranded_tasks(cluster, name, &away).await;
+        if self.settings.audit_tasks {
+            self.all_tasks(cluster, name).await;
+        }
+        seen
+    }
+
+    async fn read_hosts(
+        &self,
+        cluster: &str,
+        name: &str,
+    ) -> Result<(Vec<Observation<'static>>, usize), (&'static str, Refusal)> {
+        let (mut arns, mut token) = (Vec::new(), None);
+        loop {
+            let (page, next) =
+                self.place.list_hosts(cluster, token.clone()).await.map_err(|refusal| (LIST_HOSTS, refusal))?;
+            arns.extend(page);
+            if next.is_none() || next == token {
+                break;
+            }
+            token = next;
+        }
+        let (mut found, mut done) = (Vec::new(), 0);
+        for chunk in arns.chunks(PER_CALL) {
+            self.progress(format!("hosts of {name}"), done, Some(arns.len())).await;
+            let facts = self
+                .place
+                .describe_hosts(cluster, chunk, Source::Sweep)
+                .await
+                .map_err(|refusal| (DESCRIBE_HOSTS, refusal))?;
+            found.extend(facts);
+            done += chunk.len();
+        }
+        self.progress(format!("hosts of {name}"), done, Some(arns.len())).await;
+        Ok((found, arns.len()))
+    }
+
+    /// The tasks that are stranded on hosts without an agent.
+    async fn stranded_tasks(&self, cluster: &str, name: &str, away: &[String]) {
+        if away.is_empty() {
+            return;
+        }
+        let started_at = Timestamp::now();
+        let mut found = Vec::new();
+        for host in away.iter().take(HOSTS_WITH_TASKS) {
+            match self.read_tasks(cluster, Some(host)).await {
+                Ok(facts) => found.extend(facts),
+                Err((action, refusal)) => {
+                    let sentence = refusal.sentence(action, &format!("cluster {name} in {}", self.place.words()));
+                    tracing::warn!(reason = sentence, "tasks on lost hosts are not listed");
+                    break;
+                }
+            }
+        }
+        self.swept(Scope::Tasks { cluster: cluster.to_owned().into() }, started_at, found, false).await;
+    }
+
+    async fn all_tasks(&self, cluster: &str, name: &str) {
+        let started_at = Timestamp::now();
+        let scope = || Scope::ClusterTasks(cluster.to_owned().into());
+        match self.read_tasks(cluster, None).await {
+            Ok(found) => self.swept(scope(), started_at, found, true).await,
+            Err((action, refusal)) => {
+                let thing = format!("cluster {name} in {}", self.place.words());
+                self.say(Answer::Failed(refusal.failure(scope(), action, &thing))).await;
+            }
+        }
+    }
+
+    async fn read_tasks(
+        &self,
+        cluster: &str,
+        host: Option<&str>,
+    ) -> Result<Vec<Observation<'static>>, (&'static str, Refusal)> {
+        let (mut arns, mut token) = (Vec::new(), None);
+        loop {
+            let (page, next) =
+                self.place.list_tasks(cluster, host, token.clone()).await.map_err(|refusal| (LIST_TASKS, refusal))?;
+            arns.extend(page);
+            if next.is_none() || next == token {
+                break;
+            }
+            token = next;
+        }
+        let mut found = Vec::new();
+        for chunk in arns.chunks(PER_CALL) {
+            let facts = self
+                .place
+                .describe_tasks(cluster, chunk, Source::Sweep)
+                .await
+                .map_err(|refusal| (DESCRIBE_TASKS, refusal))?;
+            found.extend(facts);
+        }
+        Ok(found)
+    }
+
+    /// Groups and machines. Only groups that feed a watched cluster matter: by a capacity provider, or because a
+    /// member is a host.
+    async fn machines(&self, seen: &[Seen], fed_by: &BTreeSet<String>) {
+        let hosts: BTreeSet<&str> = seen.iter().map(|host| host.machine.as_str()).collect();
+        let mut machines: BTreeSet<String> =
+            hosts.iter().filter(|id| is_ec2_instance_id(id)).map(|id| (*id).to_owned()).collect();
+        let place = self.place.name();
+        let started_at = Timestamp::now();
+        match self.place.groups().await {
+            Ok(groups) => {
+                let mut facts: Vec<_> = groups
+                    .iter()
+                    .filter(|group| {
+                        let name = group.auto_scaling_group_name.as_deref().unwrap_or_default();
+                        let members = group.instances.iter().flatten().filter_map(|it| it.instance_id.as_deref());
+                        fed_by.contains(name) || members.into_iter().any(|id| hosts.contains(id))
+                    })
+                    .flat_map(|group| autoscaling::members(group, &place))
+                    .collect();
+                let strangers: Vec<String> = facts
+                    .iter()
+                    .map(|fact| fact.instance_id.to_string())
+                    .filter(|id| !hosts.contains(id.as_str()))
+                    .collect();
+                machines.extend(strangers.iter().cloned());
+                let launched = self.launched(&strangers).await;
+                for fact in &mut facts {
+                    fact.launched_at = launched.get(fact.instance_id.as_ref()).copied();
+                }
+                let at = Timestamp::now();
+                let found = facts
+                    .into_iter()
+                    .map(|fact| Observation { at, source: Source::Sweep, fact: Fact::AutoScaling(fact) })
+                    .collect();
+                self.swept(Scope::Groups(place.clone().into()), started_at, found, true).await;
+            }
+            Err(refusal) => {
+                let scope = Scope::Groups(place.clone().into());
+                self.say(Answer::Failed(refusal.failure(scope, DESCRIBE_GROUPS, &self.place.words()))).await;
+            }
+        }
+        if machines.is_empty() {
+            return;
+        }
+        let scope = Scope::Machines(place.into());
+        let started_at = Timestamp::now();
+        match self.place.machine_facts(&machines, Source::Sweep).await {
+            Ok(found) => self.swept(scope, started_at, found, false).await,
+            Err(refusal) => {
+                self.say(Answer::Failed(refusal.failure(scope, DESCRIBE_STATUS, &self.place.words()))).await
+            }
+        }
+    }
+
+    async fn launched(&self, strangers: &[String]) -> BTreeMap<String, Timestamp> {
+        self.place.launch_times(strangers).await.unwrap_or_else(|refusal| {
+            let sentence = refusal.sentence(DESCRIBE_INSTANCES, &self.place.words());
+            tracing::warn!(reason = sentence, "launch graces count from first sight");
+            BTreeMap::new()
+        })
+    }
+
+    /// SSM's word on ECS Anywhere machines and on hosts without an agent.
+    async fn pings(&self, seen: &[Seen]) {
+        let ids: BTreeSet<String> = seen
+            .iter()
+            .filter(|host| is_external_id(&host.machine) || (host.away && is_ec2_instance_id(&host.machine)))
+            .map(|host| host.machine.clone())
+            .collect();
+        if ids.is_empty() {
+            return;
+        }
+        let scope = Scope::Pings(self.place.name().into());
+        let started_at = Timestamp::now();
+        match self.place.ping_facts(&ids, Source::Sweep).await {
+            Ok(found) => self.swept(scope, started_at, found, false).await,
+            Err(refusal) => {
+                self.say(Answer::Failed(refusal.failure(scope, DESCRIBE_INFORMATION, &self.place.words()))).await;
+            }
+        }
+    }
+}
+
+/// Names that were asked for plainly and exist in none of the places.
+pub(crate) fn unfound(settings: &Settings, found: &BTreeSet<String>, place: &Place) -> Option<LookFailure<'static>> {
+    let Clusters::Named(names) = &settings.clusters else { return None };
+    let missing: Vec<&str> = names
+        .iter()
+        .filter(|name| !is_glob(name))
+        .map(|name| Arn::parse(name).map_or(name.as_str(), |arn| arn.last()))
+        .filter(|name| !found.contains(*name))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "{DESCRIBE_CLUSTERS} found no active cluster named {} in {}; check the name, the region and the account",
+        missing.join(", "),
+        place.words()
+    );
+    Some(LookFailure { scope: Scope::Clusters(place.name().into()), kind: FailureKind::Gone, message: message.into() })
+}
+
+/// Which clusters are taken.
+enum Wanted<'a> {
+    All,
+    Tagged(&'a str, Option<&'a str>),
+    Named { exact: BTreeSet<String>, globs: GlobSet },
+}
+
+impl Wanted<'_> {
+    fn named(names: &[String]) -> Self {
+        let mut globs = GlobSetBuilder::new();
+        let mut exact = BTreeSet::new();
+        for name in names {
+            match Glob::new(name) {
+                Ok(glob) if is_glob(name) => {
+                    globs.add(glob);
+                }
+                _ => {
+                    exact.insert(name.clone());
+                }
+            }
+        }
+        Wanted::Named { exact, globs: globs.build().unwrap_or_else(|_| GlobSet::empty()) }
+    }
+
+    fn takes(&self, cluster: &Cluster) -> bool {
+        let name = cluster.cluster_name.as_deref().unwrap_or_default();
+        match self {
+            Self::All => true,
+            Self::Tagged(key, value) => cluster.tags.iter().flatten().any(|tag| {
+                tag.key.as_deref() == Some(*key) && value.is_none_or(|value| tag.value.as_deref() == Some(value))
+            }),
+            Self::Named { exact, globs } => {
+                let arn = cluster.cluster_arn.as_deref().unwrap_or_default();
+                exact.contains(name) || exact.contains(arn) || globs.is_match(name)
+            }
+        }
+    }
+}
+
+fn is_glob(name: &str) -> bool {
+    name.contains(['*', '?', '[', '{'])
+}
