@@ -474,6 +474,10 @@ def test_a_stopped_agent_is_seen_in_the_api_and_in_the_queue(simulator, ecs):
     assert len(lost) == 1 and not lost[0]["agent_connected"]
     host = describe_all(ecs, [lost[0]["arn"]])[0]
     assert host["agentConnected"] is False and host["ec2InstanceId"] == lost[0]["instance_id"]
+    simulator.advance(1800)
+    health = describe_all(ecs, [lost[0]["arn"]], include=["CONTAINER_INSTANCE_HEALTH"])[0]["healthStatus"]
+    reasons = [check["statusReason"] for check in health["details"] if check["status"] == "IMPAIRED"]
+    assert health["overallStatus"] == "IMPAIRED" and reasons[0].startswith("Agent disconnected since ")
     events = [json.loads(body) for body in drain(sqs, url)]
     about = [event for event in events if event["resources"] == [lost[0]["arn"]]]
     told = [event["detail"]["version"] for event in about
