@@ -17,12 +17,18 @@ pub struct Logging {
     pub colour: bool,
 }
 
+/// What muster itself says, and of the AWS SDK only what matters: `aws` alone would mean every crate that begins so.
+const OWN_DEBUG: &str = "info,muster=debug,engine=debug,fleet=debug,simulator=debug,aws=debug,aws_config=info,\
+                         aws_credential_types=info,aws_runtime=info,aws_sdk_autoscaling=info,aws_sdk_ecs=info,\
+                         aws_sdk_sqs=info,aws_sdk_sts=info,aws_sigv4=info,aws_smithy_http_client=info,\
+                         aws_smithy_runtime=info,aws_smithy_runtime_api=info";
+
 /// The level of a command that prints an answer and ends: trouble only, more with each `-v`.
 pub fn level(verbose: u8, usual: &str) -> String {
     match verbose {
         0 => usual.to_owned(),
         1 => "info".to_owned(),
-        2 => "muster=debug,engine=debug,aws=debug,fleet=debug,simulator=debug,info".to_owned(),
+        2 => OWN_DEBUG.to_owned(),
         _ => "trace".to_owned(),
     }
 }
@@ -41,4 +47,17 @@ pub fn start(logging: &Logging) {
         LogFormat::Text => subscriber.with_ansi(logging.colour).with_target(false).try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_is_one_that_the_filter_understands() {
+        for verbose in 0..=4 {
+            let level = level(verbose, "warn");
+            assert!(EnvFilter::try_new(&level).is_ok(), "{level}");
+        }
+    }
 }

@@ -175,7 +175,7 @@ fn notes(host: &HostView, now: Timestamp) -> Vec<Cell> {
     }));
     notes.extend(zombies(&host.zombie_tasks));
     if let Some(case) = host.case {
-        notes.push(Cell::plain(format!("case {case}: muster case show {case}")));
+        notes.push(Cell::plain(format!("case {case} is open")));
     }
     notes
 }
