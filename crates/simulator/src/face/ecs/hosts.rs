@@ -212,7 +212,10 @@ fn write_health(world: &World, host: HostId, out: &mut Json) {
                 out.object(|out| {
                     out.member("type", kind.word());
                     out.member("status", check.status.word());
-                    let since = world.away_since(host).filter(|_| *kind == CheckKind::AgentConnectivity);
+                    let since = world
+                        .host(host)
+                        .and_then(|host| host.away_since)
+                        .filter(|_| *kind == CheckKind::AgentConnectivity);
                     if let (Impaired, Some(since)) = (check.status, since) {
                         out.member("statusReason", &format!("Agent disconnected since {}", since.iso_secs()));
                     }
