@@ -77,7 +77,7 @@ fn report(name: &str, hosts: u32, minutes: u32, events: u64, cpu: f64) {
 
 /// Clusters of at most 5,000 hosts with twenty tasks a host, of which some come and go.
 fn fleet(hosts: u32) -> String {
-    let mut story = String::from("lasts = \"24h\"\nzones = 6\n");
+    let mut story = String::from("lasts = \"24h\"\nzones = 6\n[faults.api]\nunlimited = true\n");
     let clusters = hosts.div_ceil(5_000);
     for cluster in 0..clusters {
         let size = hosts / clusters;

@@ -74,7 +74,7 @@ struct Run {
 
 fn live(seed: u64) -> Run {
     let mut random = Random::new(seed ^ 0x7377_6172_6d00);
-    let story = tell(&mut random);
+    let mut story = tell(&mut random);
     let scenario =
         Scenario::parse(&format!("swarm seed {seed}"), &story).unwrap_or_else(|error| panic!("{error}\n{story}"));
     let mut simulation = scenario.begin(Some(seed));
@@ -88,6 +88,9 @@ fn live(seed: u64) -> Run {
     } else {
         Vec::new()
     };
+    for (at, step) in &clock_steps {
+        let _ = writeln!(story, "# At {} the observer's clock is set by {step} ms.", at.iso_secs());
+    }
     let mode = if random.chance(0.3) { Mode::Wire } else { Mode::Typed };
     let how = Drive { mode, clock_steps, ..Drive::default() };
     let journal = Box::new(MemoryJournal::new());

@@ -420,8 +420,10 @@ impl World {
 
     /// The registration ends: INACTIVE, no longer listed.
     pub(crate) fn make_inactive(&mut self, host: HostId) {
-        let Some(cluster) = self.hosts.get(host.index()).map(|host| host.cluster) else { return };
+        let Some(found) = self.hosts.get(host.index()) else { return };
+        let (cluster, drained) = (found.cluster, found.said.status == HostStatus::Draining);
         if let Some(cluster) = self.clusters.get_mut(cluster.index()) {
+            cluster.draining = cluster.draining.saturating_sub(u32::from(drained));
             cluster.hosts.retain(|other| *other != host);
         }
         self.change_host(host, |said| {

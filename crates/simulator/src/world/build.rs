@@ -57,6 +57,7 @@ impl World {
             host_arn_prefix: arn("container-instance") + "/",
             task_arn_prefix: arn("task") + "/",
             services: Vec::new(),
+            draining: 0,
             cursor: 0,
         };
         self.clusters.push(cluster);

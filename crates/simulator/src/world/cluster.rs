@@ -31,6 +31,8 @@ pub struct Cluster {
     pub task_arn_prefix: String,
     /// Its services.
     pub services: Vec<super::id::ServiceId>,
+    /// Hosts that drain.
+    pub(crate) draining: u32,
     /// Where the placement of tasks goes on looking.
     pub(crate) cursor: u32,
 }

@@ -42,6 +42,9 @@ impl World {
             return Err(Refusal::Invalid(format!("A container instance in the {word} status cannot be updated.")));
         }
         let cluster = found.cluster;
+        if let Some(cluster) = self.clusters.get_mut(cluster.index()) {
+            cluster.draining = if draining { cluster.draining + 1 } else { cluster.draining.saturating_sub(1) };
+        }
         self.change_host(host, |said| said.status = to);
         for service in self.clusters.get(cluster.index()).map(|it| it.services.clone()).unwrap_or_default() {
             self.look_at_service(service, 500);

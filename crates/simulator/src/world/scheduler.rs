@@ -13,7 +13,7 @@ use crate::{clock::HOUR, seed::Purpose};
 const REPEAT_FAILURE_MS: i64 = 6 * HOUR;
 
 /// The most tasks started by one look at a service, as the real scheduler works in batches.
-const BATCH: usize = 200;
+const BATCH: u32 = 200;
 
 impl World {
     /// Puts a look at the service on the agenda, unless one is there.
@@ -50,6 +50,15 @@ impl World {
     fn check_replicas(&mut self, id: ServiceId) {
         let Some(service) = self.services.get(id.index()) else { return };
         let (desired, definition, cluster) = (service.desired, service.definition, service.cluster);
+        // Nothing has to go away: the counts say it all, and nobody walks through a hundred thousand tasks.
+        let settled = service.deployment.rollout == Rollout::Completed
+            && self.clusters.get(cluster.index()).is_some_and(|cluster| cluster.draining == 0);
+        if settled && service.running + service.pending <= desired {
+            let wanted = desired - service.running - service.pending;
+            let lacking = self.start_tasks(id, cluster, definition, wanted);
+            self.note_placement(id, lacking);
+            return;
+        }
         let minimum = (service.desired * service.minimum_healthy_percent).div_ceil(100);
         let maximum = service.desired * service.maximum_percent / 100;
         // `leaving`: on a draining host or of an older deployment; replaced first, then stopped.
@@ -73,21 +82,7 @@ impl World {
         let total = (good.len() + leaving.len()) as u32;
         let wanted = desired.saturating_sub(good.len() as u32);
         let allowed = if leaving.is_empty() { wanted } else { wanted.min(maximum.saturating_sub(total)) };
-        let mut lacking = None;
-        for _ in 0..allowed.min(BATCH as u32) {
-            match self.find_room(cluster, definition) {
-                Ok(host) => {
-                    self.place_task(Some(id), definition, host, false);
-                }
-                Err(why) => {
-                    lacking = Some(why);
-                    break;
-                }
-            }
-        }
-        if allowed > BATCH as u32 && lacking.is_none() {
-            self.look_at_service(id, 1_000);
-        }
+        let lacking = self.start_tasks(id, cluster, definition, allowed);
         self.note_placement(id, lacking);
         if good.len() as u32 > desired {
             let reason = self.scaling_reason(id);
@@ -108,6 +103,28 @@ impl World {
             let retry = self.habits.scheduler_retry_ms / 4;
             self.look_at_service(id, retry);
         }
+    }
+
+    /// Starts so many tasks, a batch at a time; says what was lacking when there was no room.
+    fn start_tasks(
+        &mut self,
+        id: ServiceId,
+        cluster: super::ClusterId,
+        definition: DefinitionId,
+        wanted: u32,
+    ) -> Option<(PlacementFailure, Option<HostId>)> {
+        for _ in 0..wanted.min(BATCH) {
+            match self.find_room(cluster, definition) {
+                Ok(host) => {
+                    self.place_task(Some(id), definition, host, false);
+                }
+                Err(why) => return Some(why),
+            }
+        }
+        if wanted > BATCH {
+            self.look_at_service(id, 1_000);
+        }
+        None
     }
 
     fn check_daemon(&mut self, id: ServiceId) {

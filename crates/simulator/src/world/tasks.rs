@@ -183,6 +183,14 @@ impl World {
             self.leave_service(id, &after);
         }
         self.tell_task(id);
+        // The last new task to run ends a deployment.
+        let rolling = after.service.filter(|service| {
+            let found = self.services.get(service.index());
+            found.is_some_and(|found| found.deployment.rollout == super::Rollout::InProgress)
+        });
+        if let Some(service) = rolling.filter(|_| last == TaskStatus::Running) {
+            self.look_at_service(service, 500);
+        }
     }
 
     // Keeps the counts of host, cluster and service: pending and running by desired status RUNNING (spec C.2).
