@@ -105,3 +105,48 @@ fn without_credentials_the_scan_says_what_to_set() {
     let ran = ran.exits(2);
     assert!(ran.err.to_lowercase().contains("credential"), "{}", ran.err);
 }
+
+/// An account with three hosts in which these calls go wrong.
+fn troubled_account(dir: &std::path::Path, faults: &str) -> Running {
+    let file = dir.join("troubled.toml");
+    let text = format!(
+        "# Three hosts behind an API in trouble.\n[faults.api]\n{faults}\n[[cluster]]\nname = \"prod-a\"\nhosts = 3\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    pretend_account(file.to_str().unwrap())
+}
+
+#[test]
+fn a_call_that_is_not_allowed_exits_2_and_names_the_action_to_add() {
+    let dir = tempfile::tempdir().unwrap();
+    for action in ["ecs:ListClusters", "ecs:ListContainerInstances", "ecs:DescribeContainerInstances"] {
+        let account = troubled_account(dir.path(), &format!("denied = [\"{action}\"]"));
+        let ran = scan(&account, &["--all"]).exits(2);
+        assert!(ran.err.contains(action), "{action}: {}", ran.err);
+        assert!(!ran.out.contains("present"), "{action}: nobody was seen: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_witness_that_may_not_be_heard_is_named_and_the_roll_is_called_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = troubled_account(dir.path(), "denied = [\"autoscaling:DescribeAutoScalingGroups\"]");
+    let ran = scan(&account, &["--all", "--output", "json"]).exits(0);
+    assert!(
+        ran.err.contains("autoscaling:DescribeAutoScalingGroups") && ran.err.contains("one witness less"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.json()["clusters"][0]["hosts"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn expired_credentials_and_pages_of_html_exit_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = troubled_account(dir.path(), "expired-credentials = true");
+    let ran = scan(&account, &["--all"]).exits(2);
+    assert!(ran.err.contains("expired"), "{}", ran.err);
+    let account = troubled_account(dir.path(), "html = 1.0");
+    let ran = scan(&account, &["--all"]).exits(2);
+    assert!(!ran.err.is_empty() && !ran.out.contains("present"), "{} {}", ran.out, ran.err);
+}

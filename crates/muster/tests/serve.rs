@@ -164,3 +164,24 @@ fn an_account_that_cannot_be_reached_makes_the_health_check_fail() {
     });
     assert!(health.contains("no cluster could be looked at"), "{health}");
 }
+
+#[test]
+fn a_followed_journal_shows_what_comes_and_ends_cleanly() {
+    use std::io::BufRead as _;
+    let account = pretend_account("agent-stays-away");
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let muster = serve(&account, &data, &[]);
+    let mut follower = program::muster(&["journal", "--follow", "--data-dir", data.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("started"));
+    muster.signal("TERM");
+    assert_eq!(muster.wait(), Some(0));
+    // Written after the follower had begun: it comes because it is waited for.
+    assert!(lines.any(|line| line.unwrap().contains("stopped in good order")));
+    program::signal(follower.id(), "INT");
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+}
