@@ -21,7 +21,7 @@ RUN_ELSEWHERE = {
 }
 
 # Pages whose commands need more of AWS than the simulator pretends.
-AGAINST_MOTO = {"docs/guide/deploy.md"}
+AGAINST_MOTO = {"docs/guide/deploy.md", "docs/guide/permissions.md"}
 
 
 def pages() -> list[Path]:

@@ -12,8 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "aws"))
 from commands import AGAINST_MOTO, ROOT, expected_exit, pages, steps
 
-RUNS_ON = re.compile(r"^muster (serve|simulate)\b(?!.*--(record|list))")
-COMMAND_SECS_MAX = 120
+RUNS_ON = re.compile(r"^muster (serve|simulate)\b(?!.*--(record|list)\b)")
+COMMAND_SECS_MAX = 60
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_the_commands_of_a_page_do_what_it_says(page, terminal):
         moto.add_cluster("prod-a", tags={"ecs-agent-monitoring": "enabled"})
         moto.add_hosts("prod-a", 3)
         terminal.exports.append(
-            f"export AWS_ENDPOINT_URL={moto.endpoint} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing"
+            f"export AWS_ENDPOINT_URL={moto.endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing"
         )
     for command in steps(page):
         terminal.type(command)
