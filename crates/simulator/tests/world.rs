@@ -1,4 +1,5 @@
 //! How the pretend account behaves, told by what ECS, EC2 and Auto Scaling would say of it.
+#![allow(clippy::unwrap_used, reason = "what does not hold fails the test")]
 
 use simulator::{
     clock::{HOUR, MINUTE, Moment, SECOND},
