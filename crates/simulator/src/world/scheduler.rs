@@ -288,8 +288,9 @@ impl World {
             return;
         }
         let definition = service.definition;
-        let all_new = service.tasks.iter().all(|task| {
-            self.task(*task).is_some_and(|task| task.definition == definition && task.said.last == TaskStatus::Running)
+        // Tasks that are meant to stop do not count, even where a lost host keeps them from stopping.
+        let all_new = service.tasks.iter().filter_map(|task| self.task(*task)).all(|task| {
+            !task.said.desired_running || task.definition == definition && task.said.last == TaskStatus::Running
         });
         if !all_new {
             return;
