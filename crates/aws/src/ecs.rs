@@ -232,7 +232,7 @@ fn host_facts(host: ContainerInstance, cluster: &str, say: &mut dyn FnMut(Fact<'
                 status: check.status.map_or(CheckStatus::Other, |status| CheckStatus::parse(status.as_str())),
                 last_status_change: check.last_status_change.and_then(timestamp),
                 last_updated: check.last_updated.and_then(timestamp),
-                reason: None,
+                reason: check.status_reason.map(Into::into),
             })
         })
         .collect();

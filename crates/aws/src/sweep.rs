@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use aws_sdk_ecs::types::Cluster;
@@ -32,8 +35,9 @@ use crate::{
 
 /// Clusters read at the same time, in one place.
 const CLUSTERS_AT_ONCE: usize = 4;
-/// Hosts without an agent whose tasks are listed in one sweep of a cluster: enough to say what is stranded.
-const HOSTS_WITH_TASKS: usize = 20;
+/// Hosts without an agent whose tasks are listed in one sweep of a place, at a call each. Enough to say what is
+/// stranded when some hosts are lost; when many are, it is the control plane that is in doubt.
+const HOSTS_WITH_TASKS: usize = 8;
 /// Names that one DescribeCapacityProviders takes safely.
 const PROVIDERS_PER_CALL: usize = 10;
 
@@ -48,6 +52,8 @@ struct Sweeping<'a> {
     place: &'a Arc<Place>,
     settings: &'a Settings,
     answers: &'a mpsc::Sender<Answer>,
+    /// Hosts whose tasks may still be listed.
+    task_lists_left: AtomicUsize,
 }
 
 /// Sweeps one place. Returns the plain names of clusters that were asked for and found.
@@ -56,7 +62,7 @@ pub(crate) async fn sweep(
     settings: &Settings,
     answers: &mpsc::Sender<Answer>,
 ) -> Option<BTreeSet<String>> {
-    let sweeping = Sweeping { place, settings, answers };
+    let sweeping = Sweeping { place, settings, answers, task_lists_left: AtomicUsize::new(HOSTS_WITH_TASKS) };
     let started_at = Timestamp::now();
     let clusters = match sweeping.clusters().await {
         Ok(clusters) => clusters,
@@ -265,24 +271,41 @@ impl Sweeping<'_> {
             return;
         }
         let started_at = Timestamp::now();
-        let mut found = Vec::new();
-        for host in away.iter().take(HOSTS_WITH_TASKS) {
-            match self.read_tasks(cluster, Some(host)).await {
-                Ok(facts) => found.extend(facts),
-                Err((action, refusal)) => {
-                    let sentence = refusal.sentence(action, &format!("cluster {name} in {}", self.place.words()));
-                    tracing::warn!(reason = sentence, "tasks on lost hosts are not listed");
-                    break;
-                }
+        let found = match self.read_stranded(cluster, away).await {
+            Ok(found) => found,
+            Err((action, refusal)) => {
+                let sentence = refusal.sentence(action, &format!("cluster {name} in {}", self.place.words()));
+                tracing::warn!(reason = sentence, "tasks on lost hosts are not listed");
+                return;
             }
-        }
+        };
         self.swept(Scope::Tasks { cluster: cluster.to_owned().into() }, started_at, found, false).await;
+    }
+
+    async fn read_stranded(
+        &self,
+        cluster: &str,
+        away: &[String],
+    ) -> Result<Vec<Observation<'static>>, (&'static str, Refusal)> {
+        let one_less = |left: usize| left.checked_sub(1);
+        let mut arns = Vec::new();
+        for host in away {
+            if self.task_lists_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
+                break;
+            }
+            arns.extend(self.list_tasks(cluster, Some(host)).await?);
+        }
+        self.describe_tasks(cluster, &arns).await
     }
 
     async fn all_tasks(&self, cluster: &str, name: &str) {
         let started_at = Timestamp::now();
         let scope = || Scope::ClusterTasks(cluster.to_owned().into());
-        match self.read_tasks(cluster, None).await {
+        let read = match self.list_tasks(cluster, None).await {
+            Ok(arns) => self.describe_tasks(cluster, &arns).await,
+            Err(refused) => Err(refused),
+        };
+        match read {
             Ok(found) => self.swept(scope(), started_at, found, true).await,
             Err((action, refusal)) => {
                 let thing = format!("cluster {name} in {}", self.place.words());
@@ -291,21 +314,24 @@ impl Sweeping<'_> {
         }
     }
 
-    async fn read_tasks(
-        &self,
-        cluster: &str,
-        host: Option<&str>,
-    ) -> Result<Vec<Observation<'static>>, (&'static str, Refusal)> {
+    async fn list_tasks(&self, cluster: &str, host: Option<&str>) -> Result<Vec<String>, (&'static str, Refusal)> {
         let (mut arns, mut token) = (Vec::new(), None);
         loop {
             let (page, next) =
                 self.place.list_tasks(cluster, host, token.clone()).await.map_err(|refusal| (LIST_TASKS, refusal))?;
             arns.extend(page);
             if next.is_none() || next == token {
-                break;
+                return Ok(arns);
             }
             token = next;
         }
+    }
+
+    async fn describe_tasks(
+        &self,
+        cluster: &str,
+        arns: &[String],
+    ) -> Result<Vec<Observation<'static>>, (&'static str, Refusal)> {
         let mut found = Vec::new();
         for chunk in arns.chunks(PER_CALL) {
             let facts = self

@@ -184,15 +184,16 @@ fn admit_health(fleet: &Fleet, fact: &HealthFact<'_>, looked: bool) -> Admission
 
 /// The content key of an unversioned event.
 pub(crate) fn content_print(observation: &Observation<'_>) -> Option<u64> {
-    let at = observation.at.to_string();
+    let at = || observation.at.to_string();
+    let written = |text: Option<&str>| text.map_or_else(at, str::to_owned);
     Some(match &observation.fact {
         Fact::ServiceAction(fact) => {
-            ContentKeys::print(&["service", &fact.service, &fact.name, fact.created_at.as_deref().unwrap_or(&at)])
+            ContentKeys::print(&["service", &fact.service, &fact.name, &written(fact.created_at.as_deref())])
         }
         Fact::Deployment(fact) => {
-            ContentKeys::print(&["deployment", &fact.deployment, &fact.name, fact.updated_at.as_deref().unwrap_or(&at)])
+            ContentKeys::print(&["deployment", &fact.deployment, &fact.name, &written(fact.updated_at.as_deref())])
         }
-        Fact::LaunchFailed(fact) => ContentKeys::print(&["launch", &fact.place, &fact.group, &at]),
+        Fact::LaunchFailed(fact) => ContentKeys::print(&["launch", &fact.place, &fact.group, &at()]),
         // Two unknown events of one second may differ in what we do not read: both are kept.
         _ => return None,
     })

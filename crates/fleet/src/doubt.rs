@@ -4,6 +4,8 @@
 //! The rule is I2 of the reliability catalogue: at least `doubt_min_hosts` and `doubt_share` of a cohort are away
 //! and undecided at once. It is cohort-aware (a zone is not hidden in a large cluster), and it does not latch.
 
+use std::collections::BTreeMap;
+
 use crate::{
     case::{Opening, Signal, Subject, duration_words},
     cohort::{CohortKey, Tally, Trait},
@@ -37,7 +39,11 @@ impl Fleet {
 
     /// Asks for a weighing once the loss has lasted.
     pub(crate) fn weigh_soon(&mut self) {
-        let at = self.now + i64::from(self.policy.doubt_after_secs) * 1000;
+        self.weigh_within(i64::from(self.policy.doubt_after_secs) * 1000);
+    }
+
+    fn weigh_within(&mut self, wait: Millis) {
+        let at = self.now + wait.max(1000);
         if self.weigh_at == 0 || self.weigh_at > at {
             self.weigh_at = at;
             self.timers.set(at, Timer::Doubt);
@@ -50,24 +56,49 @@ impl Fleet {
         self.lift_doubts(effects);
         self.hold_strays(effects);
         self.rename_doubts(effects);
+        let lasting = self.lasting_losses();
         // Each round covers at least one loss; the bound only guards against a mistake in that reasoning.
         for _ in 0..MOST_DOUBTS {
-            let Some(key) = self.guilty_cohort() else { break };
+            let Some(key) = self.guilty_cohort(&lasting) else { break };
             match self.overlapping_doubt(key) {
                 Some(slot) => self.widen_doubt(slot, key, effects),
                 None => self.open_doubt(key, effects),
             }
         }
-        if self.cases.doubts().next().is_some() {
+        let misses_too_many = self.cohorts.iter().any(|(key, _)| self.misses_too_many(key));
+        if misses_too_many {
+            // Enough are away, but not for long enough together: weighed again when the next may have lasted.
+            self.weigh_within(i64::from(self.policy.doubt_after_secs) * 1000 / 6);
+        } else if self.cases.doubts().next().is_some() {
             self.weigh_soon();
         }
     }
 
+    /// Of each cohort, those that have been away and undecided for `doubt_after_secs` and are covered by no doubt:
+    /// agents that reconnect as they should make no doubt, however many of them do so at once.
+    fn lasting_losses(&self) -> BTreeMap<CohortKey, u32> {
+        let mut losses = BTreeMap::new();
+        let bound = self.now - i64::from(self.policy.doubt_after_secs) * 1000;
+        for (_, case) in self.cases.iter() {
+            let Subject::Host(slot) = case.subject else { continue };
+            let away = case.trouble == Trouble::AgentAway && !matches!(case.stage, Stage::Decided | Stage::Held);
+            if away && case.since <= bound {
+                for key in self.standing(slot).keys() {
+                    *losses.entry(key).or_default() += 1;
+                }
+            }
+        }
+        losses
+    }
+
     /// The cohort that explains the uncovered losses best: of those that miss too many, the one whose members are
     /// missing and whose outsiders are not (F1 of precision and recall); the widest on a tie.
-    fn guilty_cohort(&self) -> Option<CohortKey> {
-        let any = self.cohorts.iter().any(|(key, _)| self.misses_too_many(key));
-        if !any {
+    fn guilty_cohort(&self, lasting: &BTreeMap<CohortKey, u32>) -> Option<CohortKey> {
+        let guilty = |key: &CohortKey| {
+            let lost = lasting.get(key).copied().unwrap_or(0);
+            self.misses_too_many(*key) && self.too_many(key.0, self.cohorts.tally(*key), lost)
+        };
+        if !lasting.keys().any(guilty) {
             return None;
         }
         let total: u32 = self
@@ -78,7 +109,7 @@ impl Fleet {
             .sum();
         let mut best: Option<(f64, CohortKey)> = None;
         for (key, tally) in self.cohorts.iter() {
-            if !self.misses_too_many(key) || (key.0 == Trait::Place && self.clusters_in(key) < 2) {
+            if !guilty(&key) || (key.0 == Trait::Place && self.clusters_in(key) < 2) {
                 continue;
             }
             let fit = explains(tally, total);

@@ -386,6 +386,7 @@ stories! {
     a_machine_never_registers => "never_registered.txt",
     events_come_twice_late_and_with_gaps => "disordered_events.txt",
     nobody_can_look => "blind.txt",
+    routine_reconnects_that_fall_together_make_no_doubt => "routine_together.txt",
 }
 
 /// The grace runs from the moment the agent went away, not from the moment we heard of it.

@@ -38,9 +38,15 @@ pub fn stderr_takes_colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// Where a region or credentials are looked for in vain is said by muster in one sentence; the SDK's own warnings about
+/// each place repeat it at length. They come back with directives of one's own.
+fn quieted(level: &str) -> String {
+    if level.contains(',') || level.contains('=') { level.to_owned() } else { format!("{level},aws_config=error") }
+}
+
 /// Starts logging. A second call changes nothing: tests run several programs in one process.
 pub fn start(logging: &Logging) {
-    let filter = EnvFilter::try_new(&logging.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(quieted(&logging.level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error means that logging was started before, which is what is wanted.
     let _ = match logging.format {
