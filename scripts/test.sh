@@ -83,11 +83,11 @@ deny() {
 
 scripts() {
     local file
-    for file in scripts/*.sh .ci/run; do
+    for file in scripts/*.sh bench/*.sh .ci/run; do
         bash -n "$file" || return 1
     done
     if command -v shellcheck >/dev/null; then
-        shellcheck scripts/*.sh .ci/run
+        shellcheck scripts/*.sh bench/*.sh .ci/run
     else
         echo "shellcheck is not installed: syntax checked only"
     fi
