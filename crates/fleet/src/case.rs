@@ -87,6 +87,8 @@ pub struct Case {
     pub since: Millis,
     /// When the case was opened.
     pub opened_at: Millis,
+    /// From when the waits count, by our own clock: the opening, or the end of a doubt.
+    pub waits_from: Millis,
     /// The deadline under way, or 0.
     pub until: Millis,
     /// When a look was last asked for on its behalf, or 0.
@@ -258,6 +260,7 @@ impl Fleet {
             stage,
             since,
             opened_at: self.now,
+            waits_from: self.now,
             until: 0,
             asked_at: 0,
             agreed_at: 0,

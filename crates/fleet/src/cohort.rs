@@ -75,7 +75,9 @@ pub type CohortKey = (Trait, Name);
 pub struct Tally {
     /// Hosts that ought to answer and whose machine is not known to be down.
     pub members: u32,
-    /// Of those, away in a case that is not decided yet.
+    /// Of those, away, whatever is thought of it.
+    pub away: u32,
+    /// Of those, in a case that is not decided yet.
     pub missing: u32,
     /// Of those, covered by a doubt.
     pub held: u32,
@@ -112,6 +114,7 @@ impl Cohorts {
         for key in standing.keys() {
             let tally = self.tallies.entry(key).or_default();
             tally.members += 1;
+            tally.away += u32::from(standing.away);
             tally.missing += u32::from(standing.missing);
             tally.held += u32::from(standing.held);
         }
@@ -121,6 +124,7 @@ impl Cohorts {
         for key in standing.keys() {
             if let Some(tally) = self.tallies.get_mut(&key) {
                 tally.members = tally.members.saturating_sub(1);
+                tally.away = tally.away.saturating_sub(u32::from(standing.away));
                 tally.missing = tally.missing.saturating_sub(u32::from(standing.missing));
                 tally.held = tally.held.saturating_sub(u32::from(standing.held));
                 if tally.members == 0 {
@@ -135,6 +139,7 @@ impl Cohorts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     member: bool,
+    away: bool,
     missing: bool,
     held: bool,
     values: [Option<Name>; 9],
@@ -160,6 +165,7 @@ impl Fleet {
         let stage = self.away_stage(host);
         Standing {
             member,
+            away: host.is_away(),
             missing: stage.is_some_and(|stage| stage != Stage::Decided),
             held: stage == Some(Stage::Held),
             values: self.cohort_values(host),

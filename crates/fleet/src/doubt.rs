@@ -31,6 +31,12 @@ impl Fleet {
         self.too_many(key.0, tally, tally.missing - tally.held.min(tally.missing))
     }
 
+    /// Whether so many hosts of a cohort are away, decided upon or not, covered by a doubt or not.
+    pub(crate) fn loses_too_many(&self, key: CohortKey) -> bool {
+        let tally = self.cohorts.tally(key);
+        self.too_many(key.0, tally, tally.away)
+    }
+
     fn too_many(&self, shared: Trait, tally: Tally, missing: u32) -> bool {
         let by_share = (f64::from(tally.members) * self.policy.doubt_share).ceil() as u32;
         let whole_cluster = shared == Trait::Cluster && tally.members >= 2 && missing == tally.members;
@@ -150,6 +156,9 @@ impl Fleet {
 
     /// A doubt that is open and shares hosts with this cohort.
     fn overlapping_doubt(&self, key: CohortKey) -> Option<Slot> {
+        if let Some((slot, ..)) = self.cases.doubts().find(|(_, _, named)| *named == key) {
+            return Some(slot);
+        }
         if self.cohorts.tally(key).held == 0 {
             return None;
         }
@@ -253,10 +262,12 @@ impl Fleet {
     }
 
     fn release(&mut self, host: Slot, case: Slot, effects: &mut Vec<Effect>) {
+        let now = self.now;
         let before = self.standing(host);
         if let Some(case) = self.cases.get_mut(case) {
             case.held_by = None;
             case.looks = 0;
+            case.waits_from = now;
         }
         self.signal(case, Signal::DoubtLifted, effects);
         self.set_deadline(case, self.now + i64::from(self.policy.grace_secs) * 1000);
@@ -288,10 +299,10 @@ impl Fleet {
         for ((shared, _), other) in self.cohorts.iter() {
             if shared == Trait::Place {
                 hosts += other.members;
-                missing += other.missing;
+                missing += other.away;
             }
         }
-        let (outside, outside_missing) = (hosts - tally.members.min(hosts), missing - tally.missing.min(missing));
+        let (outside, outside_missing) = (hosts - tally.members.min(hosts), missing - tally.away.min(missing));
         let name = self.short(key.1);
         let name = if name.is_empty() { self.names.text(key.1) } else { name };
         let lasted = self.earliest_absence(key).map_or(0, |since| (now - since) / 1000);
@@ -306,7 +317,7 @@ impl Fleet {
         };
         format!(
             "{} of {} hosts of {} {name} are away at once for up to {}; {elsewhere}: {suspect}",
-            tally.missing,
+            tally.away,
             tally.members,
             key.0.word(),
             duration_words(lasted)
@@ -358,9 +369,9 @@ mod tests {
 
     #[test]
     fn a_cohort_that_lost_everybody_while_others_lost_nobody_explains_best() {
-        let zone = Tally { members: 10, missing: 10, held: 0 };
-        let cluster = Tally { members: 30, missing: 10, held: 0 };
-        let part = Tally { members: 5, missing: 5, held: 0 };
+        let zone = Tally { members: 10, away: 10, missing: 10, held: 0 };
+        let cluster = Tally { members: 30, away: 10, missing: 10, held: 0 };
+        let part = Tally { members: 5, away: 5, missing: 5, held: 0 };
         assert!((explains(zone, 10) - 1.0).abs() < 1e-9);
         assert!(explains(zone, 10) > explains(cluster, 10));
         assert!(explains(zone, 10) > explains(part, 10));

@@ -18,6 +18,9 @@ use crate::{
 /// How long an answer to a look is waited for before it is asked for again.
 const LOOK_AGAIN_MS: Millis = 60_000;
 
+/// A deadline that is met so much too late was not waited for (I19).
+const LEAP_MS: Millis = 60_000;
+
 impl Fleet {
     /// Opens and closes the cases of a host as its facts demand.
     pub(crate) fn review_host(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
@@ -54,8 +57,8 @@ impl Fleet {
         match (self.case_of_kind(first, trouble), since) {
             (None, Some(since)) => {
                 let judgement = self.judge_subject(Subject::Host(slot), None, self.now);
-                let grace = i64::from(self.policy.grace_secs) * 1000;
-                let until = (since + grace).max(self.now + 1000);
+                // Waited from now and not from `since`, which is told by somebody else's clock.
+                let until = self.now + i64::from(self.policy.grace_secs).max(1) * 1000;
                 let case = self.open_case(
                     Opening {
                         trouble,
@@ -175,13 +178,13 @@ impl Fleet {
         }
         case.agreed_at = at;
         case.looks = case.looks.saturating_add(1);
-        let (stage, since, asked_at) = (case.stage, case.since, case.asked_at);
+        let (stage, waits_from, asked_at) = (case.stage, case.waits_from, case.asked_at);
         if stage == Stage::Confirming && at >= asked_at {
             self.signal(slot, Signal::LookAgrees, effects);
-            let act_at = since + i64::from(self.policy.act_after_secs) * 1000;
+            let act_at = waits_from + i64::from(self.policy.act_after_secs) * 1000;
             self.set_deadline(slot, act_at.max(self.now + 1000));
         } else if stage == Stage::Confirmed && asked_at != 0 {
-            let due = since + i64::from(self.policy.act_after_secs) * 1000;
+            let due = waits_from + i64::from(self.policy.act_after_secs) * 1000;
             if self.now >= due {
                 self.set_deadline(slot, self.now);
             }
@@ -189,7 +192,7 @@ impl Fleet {
     }
 
     /// A case has reached its deadline.
-    pub(crate) fn meet_deadline(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+    pub(crate) fn meet_deadline(&mut self, slot: Slot, due: Millis, effects: &mut Vec<Effect>) {
         let Some(case) = self.cases.get(slot) else { return };
         let (trouble, subject, stage, asked_at, agreed_at) =
             (case.trouble, case.subject, case.stage, case.asked_at, case.agreed_at);
@@ -206,6 +209,12 @@ impl Fleet {
             return;
         }
         match stage {
+            // Nobody watched this wait: the clock leapt, or muster slept, and nobody has looked since. It starts anew.
+            Stage::Suspected
+                if self.now - due > LEAP_MS && self.cases.get(slot).is_some_and(|case| case.looks == 0) =>
+            {
+                self.set_deadline(slot, self.now + i64::from(self.policy.grace_secs).max(1) * 1000);
+            }
             Stage::Suspected => {
                 self.signal(slot, Signal::GraceOver, effects);
                 self.ask_look(slot, true);
@@ -243,7 +252,7 @@ impl Fleet {
         }
         if case.agreed_at >= case.asked_at {
             let judgement = self.judge_subject(case.subject, Some(slot), self.now);
-            let decision = self.choose(case.subject, case.trouble, &judgement);
+            let decision = self.weigh_decision(case.subject, case.trouble, &judgement);
             if case.decision.as_ref() != Some(&decision) {
                 self.put_on_record(slot, judgement, decision, effects);
             }
@@ -303,7 +312,7 @@ impl Fleet {
         let Some(case) = self.cases.get(slot) else { return };
         let subject = case.subject;
         let judgement = self.judge_subject(subject, Some(slot), self.now);
-        let decision = self.choose(subject, case.trouble, &judgement);
+        let decision = self.weigh_decision(subject, case.trouble, &judgement);
         let before = match subject {
             Subject::Host(host) => Some((host, self.standing(host))),
             _ => None,
@@ -344,6 +353,18 @@ impl Fleet {
         }));
         let text = format!("{text} is {}: {}; {what}", judgement.verdict, judgement.reasons.join("; "));
         effects.push(Effect::Notify(Notice { case: id, severity: Severity::Critical, text }));
+    }
+
+    /// What would be done, unless too much around the host is away: I2 knows no exception, not even for a loss that a
+    /// narrower doubt explains.
+    fn weigh_decision(&self, subject: Subject, trouble: Trouble, judgement: &Judgement) -> Decision {
+        let chosen = self.choose(subject, trouble, judgement);
+        let Subject::Host(slot) = subject else { return chosen };
+        let crowded = self.standing(slot).keys().find(|key| self.loses_too_many(*key));
+        match (chosen, crowded) {
+            (Decision::Would { .. }, Some(key)) => Decision::Hold { because: vec![self.doubt_sentence(key, self.now)] },
+            (chosen, _) => chosen,
+        }
     }
 
     /// Chooses what would be done. Two independent witnesses for anything that ends a machine (I3).

@@ -48,7 +48,7 @@ impl Fleet {
                 Timer::Case(slot) => {
                     // The timer may be left from a case that has since moved on.
                     if self.cases.get(slot).is_some_and(|case| case.until == at) {
-                        self.meet_case(slot, effects);
+                        self.meet_case(slot, at, effects);
                     }
                 }
                 Timer::Doubt => {
@@ -63,11 +63,11 @@ impl Fleet {
         }
     }
 
-    fn meet_case(&mut self, slot: crate::slab::Slot, effects: &mut Vec<Effect>) {
+    fn meet_case(&mut self, slot: crate::slab::Slot, due: i64, effects: &mut Vec<Effect>) {
         if let Some(case) = self.cases.get_mut(slot) {
             case.until = 0;
         }
-        self.meet_deadline(slot, effects);
+        self.meet_deadline(slot, due, effects);
     }
 
     /// Asks for the hosts and tasks whose versions skipped: one batch a cluster, the rest at the next turn.

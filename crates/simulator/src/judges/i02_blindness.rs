@@ -1,9 +1,7 @@
 //! I2, blindness: while a fifth of a cohort (and at least three hosts) is away for one reason, nothing is decided to be
-//! done to any of them, and one doubt stands for all.
+//! done to any of them.
 
-use std::collections::BTreeMap;
-
-use super::{History, TruthLog, Violation, history};
+use super::{Conditions, History, TruthLog, Violation, history};
 use crate::{
     clock::{MINUTE, Moment},
     world::{HostStatus, Machine, MachineId, MachineState, World},
@@ -13,8 +11,9 @@ use crate::{
 /// a silent agent, an observer some time to see the pattern.
 const AWAY_MS: i64 = 5 * MINUTE;
 
-/// Judges all decisions to act, and the doubts.
-pub fn judge(world: &World, truth: &TruthLog, history: &History) -> Vec<Violation> {
+/// Judges all decisions to act. Where events get lost, only what the sweep before has shown can be held against muster.
+pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Conditions) -> Vec<Violation> {
+    let away_ms = AWAY_MS + if conditions.events_unreliable { conditions.sweep_every_ms } else { 0 };
     let cases = history.cases();
     let mut found = Vec::new();
     for noted in &history.records {
@@ -28,7 +27,7 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History) -> Vec<Violatio
         else {
             continue;
         };
-        if let Some((cohort, away, of)) = blind_cohort(world, truth, machine, noted.at) {
+        if let Some((cohort, away, of)) = blind_cohort(world, truth, machine, noted.at, away_ms) {
             let what = format!(
                 "case {} decided to act on {} while {away} of {of} hosts of {cohort} were away",
                 life.case, life.subject
@@ -36,30 +35,17 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History) -> Vec<Violatio
             found.push(Violation { invariant: "I2", at: noted.at, what });
         }
     }
-    let mut open: BTreeMap<&str, u64> = BTreeMap::new();
-    for noted in &history.records {
-        let Some(life) = history::case(&noted.record).and_then(|number| cases.get(&number)) else { continue };
-        if life.trouble != "doubt" {
-            continue;
-        }
-        match history::text(&noted.record, "kind") {
-            "case-opened" => {
-                if let Some(other) = open.insert(&life.subject, life.case) {
-                    let what = format!("case {} doubts {} while case {other} does already", life.case, life.subject);
-                    found.push(Violation { invariant: "I2", at: noted.at, what });
-                }
-            }
-            "case-closed" => {
-                open.remove(life.subject.as_str());
-            }
-            _ => {}
-        }
-    }
     found
 }
 
 /// A cohort of the machine of which too many had been away for long, at that moment.
-fn blind_cohort(world: &World, truth: &TruthLog, machine: MachineId, at: Moment) -> Option<(String, usize, usize)> {
+fn blind_cohort(
+    world: &World,
+    truth: &TruthLog,
+    machine: MachineId,
+    at: Moment,
+    away_ms: i64,
+) -> Option<(String, usize, usize)> {
     let own = world.machine(machine)?;
     type Same<'a> = Box<dyn Fn(&Machine) -> bool + 'a>;
     let cohorts: [(&str, Same<'_>); 5] = [
@@ -76,7 +62,7 @@ fn blind_cohort(world: &World, truth: &TruthLog, machine: MachineId, at: Moment)
                 continue;
             }
             of += 1;
-            let long_before = at.plus(-AWAY_MS);
+            let long_before = at.plus(-away_ms);
             away += usize::from(truth.unreachable_throughout(MachineId(number as u32), long_before, at));
         }
         if away >= 3 && away * 5 >= of {

@@ -4,6 +4,9 @@
 //! | id | judge |
 //! |---|---|
 //! | I2 blindness | [`i02_blindness`] |
+//! | I3 two witnesses | [`i03_two_witnesses`] |
+//! | I9 order and waits | [`i09_order`] |
+//! | I13 one doubt a storm | [`i13_one_doubt`] |
 //! | I4 healthy hosts | [`i04_healthy_hosts`] |
 //! | I5 journal first | [`i05_journal_first`] |
 //! | I11 every outage has a case | [`i11_no_lost_outage`] |
@@ -14,9 +17,12 @@
 
 pub mod history;
 pub mod i02_blindness;
+pub mod i03_two_witnesses;
 pub mod i04_healthy_hosts;
 pub mod i05_journal_first;
+pub mod i09_order;
 pub mod i11_no_lost_outage;
+pub mod i13_one_doubt;
 pub mod i14_convergence;
 pub mod i18_own_rate;
 pub mod i19_clock;
@@ -29,7 +35,7 @@ pub use truth::TruthLog;
 use crate::{clock::Moment, world::World};
 
 /// The invariants that have a judge here.
-pub const JUDGED: &[&str] = &["I2", "I4", "I5", "I11", "I14", "I18", "I19", "I21"];
+pub const JUDGED: &[&str] = &["I2", "I3", "I4", "I5", "I9", "I11", "I13", "I14", "I18", "I19", "I21"];
 
 /// An invariant did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +73,10 @@ pub struct Conditions {
 /// wants a second run).
 pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
     let truth = TruthLog::of(world);
-    let mut found = i02_blindness::judge(world, &truth, history);
+    let mut found = i02_blindness::judge(world, &truth, history, conditions);
+    found.extend(i03_two_witnesses::judge(world, history));
+    found.extend(i09_order::judge(history, conditions));
+    found.extend(i13_one_doubt::judge(history));
     found.extend(i04_healthy_hosts::judge(world, &truth, history));
     found.extend(i05_journal_first::judge(history));
     found.extend(i11_no_lost_outage::judge(world, &truth, history, conditions));
