@@ -32,6 +32,7 @@ fn live(name: &str, most: i64) -> Lived {
     let how = Drive::default();
     drive(&mut simulation, &mut turn, ends, &how, &mut recorder).unwrap();
     let conditions = Conditions {
+        started,
         ended: ends,
         sweep_every_ms: how.sweep_every_ms,
         events_unreliable: !simulation.faults.events.none(),

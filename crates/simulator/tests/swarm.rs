@@ -100,6 +100,7 @@ fn live(seed: u64) -> Run {
     let ends = simulation.ends();
     drive(&mut simulation, &mut turn, ends, &how, &mut recorder).unwrap();
     let conditions = Conditions {
+        started,
         ended: ends,
         sweep_every_ms: how.sweep_every_ms,
         events_unreliable: !faults.events.none(),

@@ -57,6 +57,8 @@ impl std::fmt::Display for Violation {
 /// What a judge must know of the conditions of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
+    /// When the run, and with it the first sweep, began.
+    pub started: Moment,
     /// When the run ended.
     pub ended: Moment,
     /// Time between sweeps.
@@ -74,7 +76,7 @@ pub struct Conditions {
 pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
     let truth = TruthLog::of(world);
     let mut found = i02_blindness::judge(world, &truth, history, conditions);
-    found.extend(i03_two_witnesses::judge(world, history));
+    found.extend(i03_two_witnesses::judge(world, history, conditions));
     found.extend(i09_order::judge(history, conditions));
     found.extend(i13_one_doubt::judge(history));
     found.extend(i04_healthy_hosts::judge(world, &truth, history));
