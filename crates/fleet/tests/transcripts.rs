@@ -17,6 +17,8 @@
 //! ```
 //! A host's name may carry its zone, `web-1@b`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
+
 use std::{borrow::Cow, fmt::Write as _, fs, path::Path};
 
 use fleet::{
