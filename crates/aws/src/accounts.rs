@@ -1,13 +1,16 @@
 //! Credentials, assumed roles, regions and endpoints: one [`Place`] for each account and region watched.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
 
 use crate::{
     call::Caller,
-    refusal::chain,
+    refusal::credential_words,
     settings::{AssumedAccount, Settings},
     signed::Signed,
 };
@@ -53,6 +56,8 @@ pub enum ConnectError {
 pub(crate) struct Place {
     /// The account: from the role, or learned from the first ARN seen.
     account: OnceLock<String>,
+    /// Auto Scaling groups that have had a host: a replacement that never registers is still one of theirs.
+    pub groups_with_hosts: Mutex<BTreeSet<String>>,
     /// The region.
     pub region: String,
     /// Paces, repeats and counts.
@@ -164,7 +169,7 @@ async fn check_credentials(config: &SdkConfig) -> Result<(), String> {
     let Some(provider) = config.credentials_provider() else {
         return Err("no source of credentials is configured".to_owned());
     };
-    provider.provide_credentials().await.map(|_| ()).map_err(|error| chain(Some(&error)))
+    provider.provide_credentials().await.map(|_| ()).map_err(|error| credential_words(&error))
 }
 
 async fn assume(base: &SdkConfig, account: &AssumedAccount, region: &str) -> Result<(SdkConfig, String), ConnectError> {
@@ -202,6 +207,7 @@ fn place(
     let signed = |service, id| Signed::new(settings, config, region, service, id);
     Ok(Place {
         account: known,
+        groups_with_hosts: Mutex::default(),
         region: region.to_owned(),
         caller: Caller::new(settings.api_share, settings.timeouts.backoff),
         ecs: aws_sdk_ecs::Client::new(config),

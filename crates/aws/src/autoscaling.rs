@@ -29,8 +29,11 @@ impl Place {
                 })
                 .await?;
             groups.extend(page);
-            if next.is_none() || next == token {
+            if next.is_none() {
                 return Ok(groups);
+            }
+            if next == token {
+                return Err(Refusal::repeated_token());
             }
             token = next;
         }

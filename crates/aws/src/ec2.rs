@@ -23,13 +23,15 @@ const READ_ALL_FROM: usize = 1_000;
 const MOST_REMOVALS: usize = 8;
 
 impl Place {
-    /// State and status checks of these machines. One that EC2 does not know is said to be gone.
+    /// State and status checks of these machines. One is said to be gone only when EC2 says that it does not know it,
+    /// or when it is missing from all there are.
     pub(crate) async fn machine_facts(
         &self,
         ids: &BTreeSet<String>,
         source: Source,
     ) -> Result<Vec<Observation<'static>>, Refusal> {
         let mut statuses: BTreeMap<String, Ec2StatusFact<'static>> = BTreeMap::new();
+        let mut gone: BTreeSet<String> = BTreeSet::new();
         if ids.len() > READ_ALL_FROM {
             let mut token = None;
             loop {
@@ -40,27 +42,35 @@ impl Place {
                 }
                 let answer = self.ec2_call(DESCRIBE_STATUS, &params).await?;
                 statuses.extend(read_statuses(&answer).filter(|(id, _)| ids.contains(id)));
-                token = answer.text_at("nextToken").map(str::to_owned);
-                if token.is_none() {
+                let next = answer.text_at("nextToken").map(str::to_owned);
+                if next.is_none() {
                     break;
                 }
+                if next == token {
+                    return Err(Refusal::repeated_token());
+                }
+                token = next;
             }
+            gone.extend(ids.iter().filter(|id| !statuses.contains_key(*id)).cloned());
         } else {
             let ids: Vec<&String> = ids.iter().collect();
             for chunk in ids.chunks(PER_CALL) {
-                statuses.extend(self.status_of(chunk).await?);
+                statuses.extend(self.status_of(chunk, &mut gone).await?);
             }
         }
         let at = Timestamp::now();
-        let facts = ids.iter().map(|id| match statuses.remove(id) {
-            Some(status) => Fact::Ec2Status(status),
-            None => Fact::Ec2State { instance_id: id.clone().into(), state: Ec2State::Gone },
-        });
+        let known = statuses.into_values().map(Fact::Ec2Status);
+        let gone = gone.into_iter().map(|id| Fact::Ec2State { instance_id: id.into(), state: Ec2State::Gone });
+        let facts = known.chain(gone);
         Ok(facts.map(|fact| Observation { at, source, fact }).collect())
     }
 
     /// One bad id spoils a whole request, and the error names it: taken out, the rest is asked again.
-    async fn status_of(&self, ids: &[&String]) -> Result<Vec<(String, Ec2StatusFact<'static>)>, Refusal> {
+    async fn status_of(
+        &self,
+        ids: &[&String],
+        gone: &mut BTreeSet<String>,
+    ) -> Result<Vec<(String, Ec2StatusFact<'static>)>, Refusal> {
         let mut ids: Vec<String> = ids.iter().map(|id| (*id).clone()).collect();
         for _ in 0..MOST_REMOVALS {
             if ids.is_empty() {
@@ -74,6 +84,7 @@ impl Place {
                     unknown if unknown.is_empty() => return Err(refusal),
                     unknown => {
                         let before = ids.len();
+                        note_gone(&refusal, unknown.iter().filter(|id| ids.contains(id)), gone);
                         ids.retain(|id| !unknown.contains(id));
                         if ids.len() == before {
                             return Err(refusal);
@@ -88,7 +99,7 @@ impl Place {
             params.push_ec2_list("InstanceId", [&id]);
             match self.ec2_call(DESCRIBE_STATUS, &params).await {
                 Ok(answer) => found.extend(read_statuses(&answer)),
-                Err(refusal) if !unknown_ids(&refusal).is_empty() => {}
+                Err(refusal) if unknown_ids(&refusal).contains(&id) => note_gone(&refusal, [&id], gone),
                 Err(refusal) => return Err(refusal),
             }
         }
@@ -143,6 +154,13 @@ fn read_statuses(answer: &Element) -> impl Iterator<Item = (String, Ec2StatusFac
         };
         Some((id, fact))
     })
+}
+
+/// Not found is gone; malformed says nothing of any machine.
+fn note_gone<'a>(refusal: &Refusal, ids: impl IntoIterator<Item = &'a String>, gone: &mut BTreeSet<String>) {
+    if refusal.code() == Some("InvalidInstanceID.NotFound") {
+        gone.extend(ids.into_iter().cloned());
+    }
 }
 
 /// The ids that an InvalidInstanceID error complains of.

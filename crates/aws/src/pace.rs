@@ -149,12 +149,14 @@ struct TokenBucket {
     /// Below zero: calls that wait for their turn already have these.
     tokens: f64,
     at_millis: u64,
+    /// When the latest call granted may go.
+    granted_until: u64,
     throttled_at: Option<u64>,
 }
 
 impl TokenBucket {
     fn new(burst: f64, rate: f64) -> Self {
-        Self { burst, rate, factor: 1.0, tokens: burst, at_millis: 0, throttled_at: None }
+        Self { burst, rate, factor: 1.0, tokens: burst, at_millis: 0, granted_until: 0, throttled_at: None }
     }
 
     fn refill(&mut self, now_millis: u64) {
@@ -168,7 +170,15 @@ impl TokenBucket {
     fn take(&mut self, now_millis: u64) -> u64 {
         self.refill(now_millis);
         self.tokens -= 1.0;
-        if self.tokens >= 0.0 { 0 } else { (-self.tokens / (self.rate * self.factor) * 1000.0).ceil() as u64 }
+        if self.tokens >= 0.0 {
+            self.granted_until = self.granted_until.max(now_millis);
+            return 0;
+        }
+        let wait = (-self.tokens / (self.rate * self.factor) * 1000.0).ceil() as u64;
+        // A rate that recovers meanwhile must not bring a later call up to an earlier one that still waits.
+        let spaced = self.granted_until.saturating_add((1000.0 / self.rate).ceil() as u64);
+        self.granted_until = now_millis.saturating_add(wait).max(spaced);
+        self.granted_until - now_millis.min(self.granted_until)
     }
 
     fn throttled(&mut self, now_millis: u64) {

@@ -179,7 +179,9 @@ impl OneQueue {
             let entries = entries.map_err(|error| failure(FailureKind::Failed, error.to_string()))?;
             let request = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
             let answer = request.send().await.map_err(|error| self.failure(DELETE, &Refusal::from_sdk(&error)))?;
-            let refused: Vec<usize> = answer.failed.iter().filter_map(|failed| failed.id.parse().ok()).collect();
+            // An invalid receipt will never delete anything; its message comes again under a new one.
+            let refused = answer.failed.iter().filter(|failed| failed.code != "ReceiptHandleIsInvalid");
+            let refused: Vec<usize> = refused.filter_map(|failed| failed.id.parse().ok()).collect();
             let (mut left, mut done) = (Vec::new(), Vec::new());
             for (index, handle) in handles.into_iter().enumerate() {
                 if refused.contains(&index) { left.push(handle) } else { done.push(handle) }

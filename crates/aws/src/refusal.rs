@@ -181,6 +181,11 @@ impl Refusal {
         LookFailure { scope, kind: self.kind(), message: self.sentence(action, thing).into() }
     }
 
+    /// The same page was promised again: following it would never end, and stopping would pass a part for the whole.
+    pub fn repeated_token() -> Self {
+        Self::Nonsense { status: 200, looks_like: "the same page token again".to_owned() }
+    }
+
     /// From a body that came with an error status, or that was no answer.
     pub fn from_body(status: u16, error_type: Option<&str>, body: &[u8]) -> Self {
         match ServiceError::parse(error_type, body) {
@@ -255,6 +260,16 @@ pub(crate) fn chain(error: Option<&dyn std::error::Error>) -> String {
         at = error.source();
     }
     if said.is_empty() { "for a reason the network did not give".to_owned() } else { said.join(": ") }
+}
+
+/// Why there are no credentials, without what a `credential_process` printed: that may hold the very secret.
+pub(crate) fn credential_words(error: &aws_credential_types::provider::error::CredentialsError) -> String {
+    let whole = chain(Some(error));
+    if whole.contains("process") {
+        "the profile's credential_process gave none; run it by hand to see why".to_owned()
+    } else {
+        whole
+    }
 }
 
 /// At most 300 characters without line breaks or control characters: what AWS or a proxy says is not to be trusted.

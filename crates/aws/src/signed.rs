@@ -1,10 +1,13 @@
 //! Signed requests for the services whose SDK crates would cost minutes to build (decision 0001): EC2 and SSM. The
 //! credentials, region and endpoint are those that the SDK's own configuration found.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider},
+};
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
@@ -17,16 +20,20 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use aws_types::service_config::ServiceConfigKey;
 use http_body_util::BodyExt as _;
+use tokio::sync::Mutex;
 use wire::{error::ERROR_TYPE_HEADER, xml::Element};
 
 use crate::{
     accounts::ConnectError,
-    refusal::{Refusal, chain},
+    refusal::{Refusal, chain, credential_words},
     settings::Settings,
 };
 
 /// The largest answer that is read: far above a thousand instances' status.
 const MOST_BYTES: usize = 64 << 20;
+
+/// Credentials are fetched anew so long before they expire, and as often when they never do.
+const BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
 /// A client of one service in one place.
 #[derive(Debug)]
@@ -35,6 +42,8 @@ pub(crate) struct Signed {
     region: String,
     endpoint: String,
     credentials: SharedCredentialsProvider,
+    /// The credentials in use, and when they were fetched: a role is not assumed anew for each request.
+    cached: Mutex<Option<(Credentials, Instant)>>,
     connector: Connector,
     limit: Duration,
 }
@@ -80,6 +89,7 @@ impl Signed {
             region: region.to_owned(),
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             credentials,
+            cached: Mutex::new(None),
             connector,
             limit: settings.timeouts.connect + settings.timeouts.read,
         })
@@ -89,7 +99,12 @@ impl Signed {
     pub(crate) async fn query(&self, params: &wire::query::Params) -> Result<Element, Refusal> {
         let kind = "application/x-www-form-urlencoded; charset=utf-8";
         let body = self.send(&[("content-type", kind)], params.encode().into_bytes()).await?;
-        Element::parse(&body).map_err(|_| Refusal::from_body(200, None, &body))
+        let expected = format!("{}Response", params.action().unwrap_or_default());
+        // A login page is well-formed XML too, and says nothing of any machine.
+        Element::parse(&body)
+            .ok()
+            .filter(|answer| answer.name == expected)
+            .ok_or_else(|| Refusal::from_body(200, None, &body))
     }
 
     /// An awsJson 1.1 call.
@@ -122,10 +137,25 @@ impl Signed {
         }
     }
 
+    async fn credentials(&self) -> Result<Credentials, Refusal> {
+        let mut cached = self.cached.lock().await;
+        if let Some((credentials, fetched)) = &*cached {
+            let good = match credentials.expiry() {
+                Some(expiry) => expiry > SystemTime::now() + BEFORE_EXPIRY,
+                None => fetched.elapsed() < BEFORE_EXPIRY,
+            };
+            if good {
+                return Ok(credentials.clone());
+            }
+        }
+        let fresh = self.credentials.provide_credentials().await;
+        let fresh = fresh.map_err(|error| Refusal::Credentials(credential_words(&error)))?;
+        *cached = Some((fresh.clone(), Instant::now()));
+        Ok(fresh)
+    }
+
     async fn sign(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<HttpRequest, Refusal> {
-        let credentials =
-            self.credentials.provide_credentials().await.map_err(|error| Refusal::Credentials(chain(Some(&error))))?;
-        let identity = credentials.into();
+        let identity = self.credentials().await?.into();
         let unsigned = |why: String| Refusal::Unreachable(format!("the request could not be made: {why}"));
         let url = format!("{}/", self.endpoint);
         let mut builder = http::Request::builder().method("POST").uri(&url);

@@ -36,11 +36,16 @@ impl Place {
                 let target = wire::json::target("AmazonSSM", "DescribeInstanceInformation");
                 let answer =
                     self.caller.call(Bucket::SsmRead, DESCRIBE_INFORMATION, || self.ssm.json(&target, &body)).await?;
+                if !answer.get("InstanceInformationList").is_some_and(Value::is_array) {
+                    let looks_like = "no list of machines".to_owned();
+                    return Err(Refusal::Nonsense { status: 200, looks_like });
+                }
                 found.extend(read(&answer).filter(|(id, _)| ids.contains(id)));
                 let next = answer.get("NextToken").and_then(Value::as_str).filter(|next| !next.is_empty());
                 match next {
-                    Some(next) if token.as_deref() != Some(next) => token = Some(next.to_owned()),
-                    _ => break,
+                    Some(next) if token.as_deref() == Some(next) => return Err(Refusal::repeated_token()),
+                    Some(next) => token = Some(next.to_owned()),
+                    None => break,
                 }
             }
         }

@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -152,8 +152,11 @@ impl Sweeping<'_> {
             let (page, next) =
                 self.place.list_clusters(token.clone()).await.map_err(|refusal| (LIST_CLUSTERS, refusal))?;
             arns.extend(page);
-            if next.is_none() || next == token {
+            if next.is_none() {
                 return Ok(arns);
+            }
+            if next == token {
+                return Err((LIST_CLUSTERS, Refusal::repeated_token()));
             }
             token = next;
         }
@@ -245,8 +248,11 @@ impl Sweeping<'_> {
             let (page, next) =
                 self.place.list_hosts(cluster, token.clone()).await.map_err(|refusal| (LIST_HOSTS, refusal))?;
             arns.extend(page);
-            if next.is_none() || next == token {
+            if next.is_none() {
                 break;
+            }
+            if next == token {
+                return Err((LIST_HOSTS, Refusal::repeated_token()));
             }
             token = next;
         }
@@ -320,8 +326,11 @@ impl Sweeping<'_> {
             let (page, next) =
                 self.place.list_tasks(cluster, host, token.clone()).await.map_err(|refusal| (LIST_TASKS, refusal))?;
             arns.extend(page);
-            if next.is_none() || next == token {
+            if next.is_none() {
                 return Ok(arns);
+            }
+            if next == token {
+                return Err((LIST_TASKS, Refusal::repeated_token()));
             }
             token = next;
         }
@@ -354,13 +363,18 @@ impl Sweeping<'_> {
         let started_at = Timestamp::now();
         match self.place.groups().await {
             Ok(groups) => {
+                let mut with_hosts =
+                    self.place.groups_with_hosts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                for group in &groups {
+                    let mut members = group.instances.iter().flatten().filter_map(|it| it.instance_id.as_deref());
+                    if let (Some(name), true) = (&group.auto_scaling_group_name, members.any(|id| hosts.contains(id))) {
+                        with_hosts.insert(name.clone());
+                    }
+                }
+                let matters = |name: &str| fed_by.contains(name) || with_hosts.contains(name);
                 let mut facts: Vec<_> = groups
                     .iter()
-                    .filter(|group| {
-                        let name = group.auto_scaling_group_name.as_deref().unwrap_or_default();
-                        let members = group.instances.iter().flatten().filter_map(|it| it.instance_id.as_deref());
-                        fed_by.contains(name) || members.into_iter().any(|id| hosts.contains(id))
-                    })
+                    .filter(|group| group.auto_scaling_group_name.as_deref().is_some_and(matters))
                     .flat_map(|group| autoscaling::members(group, &place))
                     .collect();
                 let strangers: Vec<String> = facts
@@ -369,6 +383,7 @@ impl Sweeping<'_> {
                     .filter(|id| !hosts.contains(id.as_str()))
                     .collect();
                 machines.extend(strangers.iter().cloned());
+                *self.place.groups_with_hosts.lock().unwrap_or_else(PoisonError::into_inner) = with_hosts.clone();
                 let launched = self.launched(&strangers).await;
                 for fact in &mut facts {
                     fact.launched_at = launched.get(fact.instance_id.as_ref()).copied();
