@@ -118,6 +118,18 @@ impl Throttle {
         true
     }
 
+    /// What was asked of all categories of ECS together, in all places.
+    pub fn used_of_ecs(&self) -> Use {
+        let mut sum = Use::default();
+        for ((_, category), bucket) in &self.buckets {
+            if *category != Category::Other {
+                sum.asked += bucket.asked;
+                sum.refused += bucket.refused;
+            }
+        }
+        sum
+    }
+
     /// What was asked of a category in a place.
     pub fn used(&self, place: PlaceId, category: Category) -> Use {
         let bucket = self.buckets.get(&(place, category));

@@ -87,6 +87,11 @@ fn truth(shared: &Shared) -> Vec<u8> {
     out.object(|out| {
         out.member("now", &world.now.iso_millis());
         out.member_int("seed", simulation.seed() as i64);
+        let used = simulation.throttle.used_of_ecs();
+        out.key("ecs_calls").object(|out| {
+            out.member_int("asked", used.asked as i64);
+            out.member_int("refused", used.refused as i64);
+        });
         out.key("events").object(|out| {
             let counts = [
                 ("changes", tally.changes),
