@@ -319,11 +319,14 @@ impl Fleet {
 
     /// Closes a case.
     pub(crate) fn close_case(&mut self, slot: Slot, reason: &str, effects: &mut Vec<Effect>) {
-        let Some(view) = self.case_view(slot, self.now) else { return };
+        let Some(case) = self.cases.get(slot) else { return };
+        // Most cases are routine reconnects: of those, people are shown the number alone.
+        let routine = case.trouble == Trouble::AgentAway && case.stage == Stage::Suspected;
+        let view = if routine { None } else { self.case_view(slot, self.now) };
         self.set_deadline(slot, 0);
         let Some(case) = self.cases.get(slot) else { return };
         let (id, subject, next, since) = (case.id, case.subject, case.next_of_subject, case.since);
-        let (stage, told) = (case.stage, case.told);
+        let told = case.told;
         if let Some(first) = self.first_case_mut(subject) {
             if *first == slot {
                 *first = next;
@@ -341,10 +344,8 @@ impl Fleet {
         self.cases.remove(slot);
         let lasted_secs = (self.now - since).max(0) / 1000;
         effects.push(Effect::Record(Record::CaseClosed { case: id, reason: reason.to_owned(), lasted_secs }));
-        if view.trouble == Trouble::AgentAway && stage == Stage::Suspected {
-            self.cases.routine += 1;
-        } else {
-            let mut view = view;
+        self.cases.routine += u64::from(routine);
+        if let Some(mut view) = view {
             view.stage = Stage::Closed;
             view.until = None;
             view.reasons.push(reason.to_owned());

@@ -120,6 +120,19 @@ impl Cohorts {
         }
     }
 
+    /// A host that stays in its cohorts and changes its standing there, as it does with each reconnect.
+    fn shift(&mut self, before: &Standing, after: &Standing) {
+        let moved = |count: u32, before: bool, after: bool| {
+            count.saturating_sub(u32::from(before)).saturating_add(u32::from(after))
+        };
+        for key in after.keys() {
+            let tally = self.tallies.entry(key).or_default();
+            tally.away = moved(tally.away, before.away, after.away);
+            tally.missing = moved(tally.missing, before.missing, after.missing);
+            tally.held = moved(tally.held, before.held, after.held);
+        }
+    }
+
     fn subtract(&mut self, standing: &Standing) {
         for key in standing.keys() {
             if let Some(tally) = self.tallies.get_mut(&key) {
@@ -194,8 +207,12 @@ impl Fleet {
         if after == *before {
             return;
         }
-        self.cohorts.subtract(before);
-        self.cohorts.add(&after);
+        if before.member && after.member && before.values == after.values {
+            self.cohorts.shift(before, &after);
+        } else {
+            self.cohorts.subtract(before);
+            self.cohorts.add(&after);
+        }
         if after.missing && !after.held && !before.missing && after.keys().any(|key| self.misses_too_many(key)) {
             self.weigh_soon();
         }
