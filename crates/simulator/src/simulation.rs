@@ -136,7 +136,11 @@ impl Simulation {
         if fate != Fate::Answered || self.faults.api.unlimited {
             return fate;
         }
-        if self.throttle.admit(place, action, self.world.now.plus(self.still_ms)) { Fate::Answered } else { Fate::Throttled }
+        if self.throttle.admit(place, action, self.world.now.plus(self.still_ms)) {
+            Fate::Answered
+        } else {
+            Fate::Throttled
+        }
     }
 
     /// Lets the buckets refill although the world stands still.
