@@ -425,3 +425,79 @@ async fn messages_are_unwrapped_received_whole_and_deleted_until_none_is_refused
     cloud.acknowledge(deliveries.into_iter().map(|delivery| delivery.receipt).collect()).await.unwrap();
     assert_eq!(serving.count("DeleteMessageBatch"), 2);
 }
+
+const ASSUMED: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+    <Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey>\
+    <SessionToken>role-token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+    <AssumedRoleUser><AssumedRoleId>AROA:muster</AssumedRoleId><Arn>arn:aws:sts::111122223333:assumed-role/r/muster</Arn>\
+    </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>";
+
+#[tokio::test]
+async fn another_account_is_swept_under_its_role_in_every_region_and_assumed_once_for_each() {
+    let serving = fleet(3).on("AssumeRole", |_| Script::xml(ASSUMED)).serve().await;
+    let role = aws::settings::AssumedAccount {
+        role_arn: "arn:aws:iam::111122223333:role/muster-reader".to_owned(),
+        external_id: Some("42".to_owned()),
+        session_name: None,
+    };
+    let settings = Settings {
+        accounts: vec![role],
+        watch_base_account: false,
+        regions: vec!["eu-central-1".to_owned(), "eu-west-1".to_owned()],
+        ..settings(serving.url())
+    };
+    let cloud = connect(settings).await.unwrap();
+    let (swept, failed) = sweep(&cloud).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    let mut places: Vec<String> = swept
+        .iter()
+        .filter_map(|sweep| match &sweep.scope {
+            Scope::Clusters(place) => Some(place.to_string()),
+            _ => None,
+        })
+        .collect();
+    places.sort();
+    assert_eq!(places, ["111122223333/eu-central-1", "111122223333/eu-west-1"]);
+    // Checked at the start, then once for the SDK's own clients and once for EC2: never once a request.
+    assert!(serving.count("AssumeRole") <= 8, "{} times", serving.count("AssumeRole"));
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_assumed_is_named() {
+    let refused = wire::error::ServiceError::new("AccessDenied", "not authorized to perform sts:AssumeRole")
+        .to_query_xml("https://sts.amazonaws.com/doc/2011-06-15/", true);
+    let serving = fleet(1).on("AssumeRole", move |_| Script::raw(403, "text/xml", &refused)).serve().await;
+    let role = aws::settings::AssumedAccount {
+        role_arn: "arn:aws:iam::111122223333:role/muster-reader".to_owned(),
+        external_id: None,
+        session_name: None,
+    };
+    let error = connect(Settings { accounts: vec![role], ..settings(serving.url()) }).await.unwrap_err().to_string();
+    assert!(error.contains("role/muster-reader") && error.contains("sts:AssumeRole"), "{error}");
+    assert!(!error.contains(CANARY));
+}
+
+#[tokio::test]
+async fn messages_that_are_still_worked_on_stay_hidden() {
+    let mut received = false;
+    let answers = Answers::new()
+        .on_mut("ReceiveMessage", move |_| {
+            if std::mem::replace(&mut received, true) {
+                return Script::Hang;
+            }
+            Script::json(json!({"Messages": [{"MessageId": "1", "ReceiptHandle": "r1", "Body": "{}"}]}))
+        })
+        .on("ChangeMessageVisibilityBatch", |_| Script::json(json!({"Successful": [{"Id": "0"}], "Failed": []})));
+    let serving = answers.serve().await;
+    let mut queue = Queue::new(format!("{}/210987654321/events", serving.url()));
+    queue.visibility = Duration::from_secs(1);
+    let cloud = connect(Settings { queues: vec![queue], ..settings(serving.url()) }).await.unwrap();
+    assert_eq!(cloud.receive().await.unwrap().len(), 1);
+    for _ in 0..100 {
+        if serving.count("ChangeMessageVisibilityBatch") > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the message was not hidden for longer within five seconds");
+}
