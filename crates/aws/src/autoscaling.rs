@@ -3,7 +3,7 @@
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 use engine::ports::observation::AutoScalingFact;
 
-use crate::{accounts::Place, pace::Bucket, refusal::Refusal};
+use crate::{accounts::Place, pace::Bucket, pages::Pages, refusal::Refusal};
 
 pub(crate) const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 
@@ -13,8 +13,7 @@ const PER_PAGE: i32 = 100;
 impl Place {
     /// All groups of the place.
     pub(crate) async fn groups(&self) -> Result<Vec<AutoScalingGroup>, Refusal> {
-        let mut groups = Vec::new();
-        let mut token: Option<String> = None;
+        let (mut groups, mut pages) = (Vec::new(), Pages::default());
         loop {
             let (page, next) = self
                 .caller
@@ -23,19 +22,15 @@ impl Place {
                         .autoscaling
                         .describe_auto_scaling_groups()
                         .max_records(PER_PAGE)
-                        .set_next_token(token.clone());
+                        .set_next_token(pages.token());
                     let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
                     Ok((answer.auto_scaling_groups.unwrap_or_default(), answer.next_token))
                 })
                 .await?;
             groups.extend(page);
-            if next.is_none() {
+            if !pages.go_on(next)? {
                 return Ok(groups);
             }
-            if next == token {
-                return Err(Refusal::repeated_token());
-            }
-            token = next;
         }
     }
 }

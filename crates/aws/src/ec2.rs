@@ -9,7 +9,7 @@ use engine::ports::{
 use jiff::Timestamp;
 use wire::{query::Params, xml::Element};
 
-use crate::{accounts::Place, pace::Bucket, refusal::Refusal};
+use crate::{accounts::Place, pace::Bucket, pages::Pages, refusal::Refusal};
 
 pub(crate) const DESCRIBE_STATUS: &str = "ec2:DescribeInstanceStatus";
 pub(crate) const DESCRIBE_INSTANCES: &str = "ec2:DescribeInstances";
@@ -33,23 +33,22 @@ impl Place {
         let mut statuses: BTreeMap<String, Ec2StatusFact<'static>> = BTreeMap::new();
         let mut gone: BTreeSet<String> = BTreeSet::new();
         if ids.len() > READ_ALL_FROM {
-            let mut token = None;
+            let mut pages = Pages::default();
             loop {
                 let mut params = status_params();
                 params.push("MaxResults", "1000");
-                if let Some(token) = &token {
+                if let Some(token) = &pages.token() {
                     params.push("NextToken", token);
                 }
                 let answer = self.ec2_call(DESCRIBE_STATUS, &params).await?;
+                // Without the set, nothing is said of any machine; an empty one is still there.
+                if answer.child("instanceStatusSet").is_none() {
+                    return Err(Refusal::Nonsense { status: 200, looks_like: "no list of machines".to_owned() });
+                }
                 statuses.extend(read_statuses(&answer).filter(|(id, _)| ids.contains(id)));
-                let next = answer.text_at("nextToken").map(str::to_owned);
-                if next.is_none() {
+                if !pages.go_on(answer.text_at("nextToken").map(str::to_owned))? {
                     break;
                 }
-                if next == token {
-                    return Err(Refusal::repeated_token());
-                }
-                token = next;
             }
             gone.extend(ids.iter().filter(|id| !statuses.contains_key(*id)).cloned());
         } else {

@@ -37,7 +37,7 @@ impl Place {
             .call(Bucket::ClusterRead, LIST_CLUSTERS, || async {
                 let request = self.ecs.list_clusters().max_results(PER_CALL as i32).set_next_token(token.clone());
                 let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
-                Ok((answer.cluster_arns.unwrap_or_default(), answer.next_token))
+                Ok((present(answer.cluster_arns, "clusters")?, answer.next_token))
             })
             .await
     }
@@ -53,7 +53,7 @@ impl Place {
                 let include = tags.then(|| vec![ClusterField::Tags]);
                 let request = self.ecs.describe_clusters().set_clusters(Some(names.to_vec())).set_include(include);
                 let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
-                Ok((answer.clusters.unwrap_or_default(), answer.failures.unwrap_or_default()))
+                Ok((present(answer.clusters, "clusters")?, answer.failures.unwrap_or_default()))
             })
             .await
     }
@@ -80,7 +80,7 @@ impl Place {
                     .max_results(PER_CALL as i32)
                     .set_next_token(token.clone());
                 let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
-                Ok((answer.container_instance_arns.unwrap_or_default(), answer.next_token))
+                Ok((present(answer.container_instance_arns, "container instances")?, answer.next_token))
             })
             .await
     }
@@ -141,7 +141,7 @@ impl Place {
                     .set_container_instance(host.map(str::to_owned))
                     .set_next_token(token.clone());
                 let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
-                Ok((answer.task_arns.unwrap_or_default(), answer.next_token))
+                Ok((present(answer.task_arns, "tasks")?, answer.next_token))
             })
             .await
     }
@@ -169,6 +169,11 @@ impl Place {
         let facts = tasks.into_iter().filter_map(|task| task_fact(task, cluster)).map(Fact::Task).chain(missing);
         Ok(facts.map(|fact| Observation { at, source, fact }).collect())
     }
+}
+
+/// A list that ECS always sends, if only an empty one. Without it the answer is somebody else's, and says nothing.
+fn present<T>(list: Option<Vec<T>>, what: &str) -> Result<Vec<T>, Refusal> {
+    list.ok_or_else(|| Refusal::Nonsense { status: 200, looks_like: format!("no list of {what}") })
 }
 
 /// A cluster as a fact; `None` for one without an ARN.

@@ -8,6 +8,7 @@
 //! | one call: paced, repeated, counted | [`call`] |
 //! | how AWS says no, sorted and put into a sentence | [`refusal`] |
 //! | one file a service | `ecs`, `ec2`, `autoscaling`, `ssm`, `queue` |
+//! | lists that come in pages | `pages` |
 //! | HTTP for the services without an SDK crate | `signed` |
 //! | everything once, and single looks | `sweep`, `cloud` |
 
@@ -21,6 +22,7 @@ mod autoscaling;
 mod cloud;
 mod ec2;
 mod ecs;
+mod pages;
 mod queue;
 mod signed;
 mod ssm;

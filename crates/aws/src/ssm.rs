@@ -9,7 +9,7 @@ use engine::ports::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{accounts::Place, pace::Bucket, refusal::Refusal};
+use crate::{accounts::Place, pace::Bucket, pages::Pages, refusal::Refusal};
 
 pub(crate) const DESCRIBE_INFORMATION: &str = "ssm:DescribeInstanceInformation";
 
@@ -26,11 +26,11 @@ impl Place {
         let all: Vec<&String> = ids.iter().collect();
         let mut found: BTreeMap<String, SsmFact<'static>> = BTreeMap::new();
         for chunk in all.chunks(PER_CALL) {
-            let mut token: Option<String> = None;
+            let mut pages = Pages::default();
             loop {
                 let mut body =
                     json!({ "MaxResults": PER_CALL, "Filters": [{ "Key": "InstanceIds", "Values": chunk }] });
-                if let Some(token) = &token {
+                if let Some(token) = &pages.token() {
                     body["NextToken"] = json!(token);
                 }
                 let target = wire::json::target("AmazonSSM", "DescribeInstanceInformation");
@@ -42,10 +42,8 @@ impl Place {
                 }
                 found.extend(read(&answer).filter(|(id, _)| ids.contains(id)));
                 let next = answer.get("NextToken").and_then(Value::as_str).filter(|next| !next.is_empty());
-                match next {
-                    Some(next) if token.as_deref() == Some(next) => return Err(Refusal::repeated_token()),
-                    Some(next) => token = Some(next.to_owned()),
-                    None => break,
+                if !pages.go_on(next.map(str::to_owned))? {
+                    break;
                 }
             }
         }

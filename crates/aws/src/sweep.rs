@@ -28,6 +28,7 @@ use crate::{
         DESCRIBE_CAPACITY_PROVIDERS, DESCRIBE_CLUSTERS, DESCRIBE_HOSTS, DESCRIBE_TASKS, LIST_CLUSTERS, LIST_HOSTS,
         LIST_TASKS, PER_CALL, capacity_provider_fact, cluster_fact,
     },
+    pages::Pages,
     refusal::Refusal,
     settings::{Clusters, Settings},
     ssm::DESCRIBE_INFORMATION,
@@ -146,19 +147,14 @@ impl Sweeping<'_> {
     }
 
     async fn list_clusters(&self) -> Result<Vec<String>, (&'static str, Refusal)> {
-        let mut arns = Vec::new();
-        let mut token = None;
+        let (mut arns, mut pages) = (Vec::new(), Pages::default());
         loop {
             let (page, next) =
-                self.place.list_clusters(token.clone()).await.map_err(|refusal| (LIST_CLUSTERS, refusal))?;
+                self.place.list_clusters(pages.token()).await.map_err(|refusal| (LIST_CLUSTERS, refusal))?;
             arns.extend(page);
-            if next.is_none() {
+            if !pages.go_on(next).map_err(|refusal| (LIST_CLUSTERS, refusal))? {
                 return Ok(arns);
             }
-            if next == token {
-                return Err((LIST_CLUSTERS, Refusal::repeated_token()));
-            }
-            token = next;
         }
     }
 
@@ -227,9 +223,16 @@ impl Sweeping<'_> {
                 seen.push(Seen { machine: machine.to_string(), away: is_away });
             }
         }
-        let described = found.iter().filter(|it| matches!(it.fact, Fact::Instance(_) | Fact::InstanceMissing { .. }));
+        let told: BTreeSet<&str> = found
+            .iter()
+            .filter_map(|it| match &it.fact {
+                Fact::Instance(host) => Some(host.arn.as_ref()),
+                Fact::InstanceMissing { arn } => Some(arn.as_ref()),
+                _ => None,
+            })
+            .collect();
         // A host that was listed and not described, nor called missing, is not known to be gone.
-        let complete = described.count() >= listed;
+        let complete = listed.iter().all(|arn| told.contains(arn.as_str()));
         self.swept(scope(), started_at, found, complete).await;
         self.stranded_tasks(cluster, name, &away).await;
         if self.settings.audit_tasks {
@@ -238,23 +241,20 @@ impl Sweeping<'_> {
         seen
     }
 
+    /// The facts of the hosts, and the ARNs that were listed.
     async fn read_hosts(
         &self,
         cluster: &str,
         name: &str,
-    ) -> Result<(Vec<Observation<'static>>, usize), (&'static str, Refusal)> {
-        let (mut arns, mut token) = (Vec::new(), None);
+    ) -> Result<(Vec<Observation<'static>>, Vec<String>), (&'static str, Refusal)> {
+        let (mut arns, mut pages) = (Vec::new(), Pages::default());
         loop {
             let (page, next) =
-                self.place.list_hosts(cluster, token.clone()).await.map_err(|refusal| (LIST_HOSTS, refusal))?;
+                self.place.list_hosts(cluster, pages.token()).await.map_err(|refusal| (LIST_HOSTS, refusal))?;
             arns.extend(page);
-            if next.is_none() {
+            if !pages.go_on(next).map_err(|refusal| (LIST_HOSTS, refusal))? {
                 break;
             }
-            if next == token {
-                return Err((LIST_HOSTS, Refusal::repeated_token()));
-            }
-            token = next;
         }
         let (mut found, mut done) = (Vec::new(), 0);
         for chunk in arns.chunks(PER_CALL) {
@@ -268,7 +268,7 @@ impl Sweeping<'_> {
             done += chunk.len();
         }
         self.progress(format!("hosts of {name}"), done, Some(arns.len())).await;
-        Ok((found, arns.len()))
+        Ok((found, arns))
     }
 
     /// The tasks that are stranded on hosts without an agent.
@@ -321,18 +321,14 @@ impl Sweeping<'_> {
     }
 
     async fn list_tasks(&self, cluster: &str, host: Option<&str>) -> Result<Vec<String>, (&'static str, Refusal)> {
-        let (mut arns, mut token) = (Vec::new(), None);
+        let (mut arns, mut pages) = (Vec::new(), Pages::default());
         loop {
             let (page, next) =
-                self.place.list_tasks(cluster, host, token.clone()).await.map_err(|refusal| (LIST_TASKS, refusal))?;
+                self.place.list_tasks(cluster, host, pages.token()).await.map_err(|refusal| (LIST_TASKS, refusal))?;
             arns.extend(page);
-            if next.is_none() {
+            if !pages.go_on(next).map_err(|refusal| (LIST_TASKS, refusal))? {
                 return Ok(arns);
             }
-            if next == token {
-                return Err((LIST_TASKS, Refusal::repeated_token()));
-            }
-            token = next;
         }
     }
 

@@ -1,6 +1,7 @@
 //! A server that answers each operation as a test has scripted it, in the real framings.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::{
     collections::BTreeMap,
@@ -41,6 +42,13 @@ impl Script {
         Self::Answer(status, "application/x-amz-json-1.1".to_owned(), body.to_string())
     }
 
+    /// As STS and Auto Scaling frame it.
+    pub fn query_error(status: u16, code: &str, message: &str) -> Self {
+        let body = wire::error::ServiceError::new(code, message)
+            .to_query_xml("https://sts.amazonaws.com/doc/2011-06-15/", true);
+        Self::Answer(status, "text/xml".to_owned(), body)
+    }
+
     pub fn ec2_error(code: &str, message: &str) -> Self {
         let body = wire::error::ServiceError::new(code, message).to_ec2_xml();
         Self::Answer(400, "text/xml".to_owned(), body)
@@ -52,6 +60,8 @@ impl Script {
 pub struct Asked {
     /// JSON body; null for a form.
     pub body: Value,
+    /// Whose key signed it and for where: `KEY/DATE/REGION/SERVICE/aws4_request`.
+    pub signed: String,
     form: Vec<(String, String)>,
 }
 
@@ -122,6 +132,9 @@ async fn answer(
     request: Request<hyper::body::Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signed = signed.split("Credential=").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or_default();
+    let signed = signed.to_owned();
     let bytes = request.into_body().collect().await.unwrap().to_bytes();
     let form: Vec<(String, String)> = match &target {
         Some(_) => Vec::new(),
@@ -136,7 +149,7 @@ async fn answer(
         None => form.iter().find(|(name, _)| name == "Action").unwrap().1.clone(),
     };
     *counts.lock().unwrap().entry(operation.clone()).or_default() += 1;
-    let asked = Asked { body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), form };
+    let asked = Asked { body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), signed, form };
     let script = match answers.writers.get(&operation) {
         Some(writer) => (writer.lock().unwrap())(&asked),
         None => Script::error(400, "UnknownOperationException", &operation),
