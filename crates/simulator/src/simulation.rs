@@ -30,7 +30,6 @@ pub struct Simulation {
     changes: Vec<Change>,
     reads: Random,
     errors: Random,
-    still_ms: i64,
 }
 
 impl Simulation {
@@ -52,7 +51,6 @@ impl Simulation {
             changes: Vec::new(),
             reads: own(Purpose::Reads),
             errors: own(Purpose::Errors),
-            still_ms: 0,
         }
     }
 
@@ -136,16 +134,7 @@ impl Simulation {
         if fate != Fate::Answered || self.faults.api.unlimited {
             return fate;
         }
-        if self.throttle.admit(place, action, self.world.now.plus(self.still_ms)) {
-            Fate::Answered
-        } else {
-            Fate::Throttled
-        }
-    }
-
-    /// Lets the buckets refill although the world stands still.
-    pub fn refill_by(&mut self, millis: i64) {
-        self.still_ms += millis;
+        if self.throttle.admit(place, action, self.world.now) { Fate::Answered } else { Fate::Throttled }
     }
 
     /// Draws how stale the next read is, in milliseconds.

@@ -197,15 +197,11 @@ impl Shared {
 
     /// Lets the account catch up with the wall clock.
     fn follow(&self) {
-        let mut running = self.running();
-        let elapsed = running.followed.elapsed();
         if self.options.speed <= 0.0 {
-            // The world stands still; its callers do not, and their allowance grows by their own clock.
-            let millis = i64::try_from(elapsed.as_millis()).unwrap_or(0);
-            running.followed += std::time::Duration::from_millis(millis.unsigned_abs());
-            running.simulation.refill_by(millis);
             return;
         }
+        let mut running = self.running();
+        let elapsed = running.followed.elapsed();
         running.followed += elapsed;
         let millis = elapsed.as_secs_f64() * 1000.0 * self.options.speed + running.rest_ms;
         running.rest_ms = millis.fract();
