@@ -7,7 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use engine::ports::{
-    Answer, Cloud, Delivery, FailureKind, Look, LookFailure, Observation, Receipt, Scope, Sweep, observation::Source,
+    ActResult, Answer, Cloud, Delivery, FailureKind, Intent, Look, LookFailure, Observation, Receipt, Scope, Sweep,
+    observation::Source,
 };
 use fleet::id::Arn;
 use futures::future::join_all;
@@ -115,6 +116,10 @@ impl Cloud for AwsCloud {
             }
             Err(refusal) => Answer::Failed(refusal.failure(scope, action, &thing)),
         }
+    }
+
+    async fn act(&self, intent: &Intent, _: bool) -> ActResult<'static> {
+        ActResult::Impossible { why: format!("{} is not known here", intent.act.word()).into() }
     }
 
     async fn receive(&self) -> Result<Vec<Delivery>, LookFailure<'static>> {

@@ -6,7 +6,9 @@ pub use fleet::{
     id,
     input::{FailureKind, LookFailure, Scope, Sweep},
     journal::{Body, Entry},
+    notice::page::{DeliveryResult, Page, PageHost, PageId, PageKind},
     observation::{self, Observation},
+    remedy::act::{Act, ActResult, Intent, Target},
 };
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -27,7 +29,39 @@ pub trait Cloud: Send + Sync {
 
     /// Deletes messages from the queue. Called only after the journal holds what they said.
     async fn acknowledge(&self, receipts: Vec<Receipt>) -> Result<(), LookFailure<'static>>;
+
+    /// Makes one call of a remedy, and waits for its end. Called only by `run/performing.rs`, after the intent is in the
+    /// journal and its target was read again. `again`: an earlier call of the same intent may have been made, and its
+    /// end was not seen; what it has done counts as done.
+    ///
+    /// Never fails: whatever happens is an [`ActResult`], with what was tried, on what, and what to do next in its text.
+    async fn act(&self, intent: &Intent, again: bool) -> ActResult<'static>;
 }
+
+/// Who is in charge, where several musters watch the same clusters. AWS does not fence for us, so a remedy begins only
+/// when what is left of the lease is longer than twice the longest call.
+#[async_trait]
+pub trait Lease: Send + Sync {
+    /// Takes or renews the lease. `None`: another muster holds it.
+    async fn hold(&self) -> Result<Option<Grant>, LeaseError>;
+
+    /// Gives it back at the end, so that another need not wait.
+    async fn release(&self);
+}
+
+/// The lease is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Grows with every change of holder.
+    pub epoch: u64,
+    /// Ours until then, by the clock of this machine at the moment before it was asked for.
+    pub until: Timestamp,
+}
+
+/// It could not be said who holds the lease: then nobody here does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LeaseError(pub String);
 
 /// One answer of a look, or how far a sweep has come.
 #[derive(Clone, Debug)]
@@ -150,8 +184,12 @@ pub enum JournalError {
 /// Messages to people. Must not block the loop for long; a failed message is the notifier's to retry.
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// Tells people.
+    /// Says it in the log.
     async fn notify(&self, at: Timestamp, notice: &Notice);
+
+    /// Sends a page, retries included, and says what became of it. May take minutes; the loop does not wait for it. The
+    /// same page may be given again after a crash: a receiver that knows deduplication must see one.
+    async fn send(&self, page: &Page) -> DeliveryResult<'static>;
 }
 
 /// Figures about the fleet and about muster itself.

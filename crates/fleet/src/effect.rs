@@ -3,19 +3,22 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{id::CaseId, journal::Record};
+use crate::{id::CaseId, journal::Record, notice::page::Page, remedy::act::Intent};
 
 /// One effect of [`step`](crate::step::step), performed by the engine after the input is journaled and flushed.
 ///
-/// Performing a remedy, publishing a sample and asking an operator come with the features that need them; until then
-/// every decision ends in a [`Record`].
+/// Publishing a sample comes with the feature that needs it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Effect {
     /// Write this down for ever.
     Record(Record),
-    /// Tell people.
+    /// Say this in the log and in live views, at once.
     Notify(Notice),
+    /// Send this to a receiver. Owed until `Told` says what became of it.
+    Page(Page),
+    /// Do this. Owed until `Acted` says what came of it.
+    Act(Intent),
     /// Read this again from the cloud.
     Look(Look),
     /// Call again with `Ticked` at this time or soon after. The earliest one wins.

@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::observation::{Observation, Text};
+use crate::{
+    notice::page::Delivery,
+    observation::{Observation, Text},
+    operator::Asked,
+    remedy::act::Outcome,
+};
 
 /// One input of [`step`](crate::step::step). Journaled before its effects are performed; replaying a journal's inputs
 /// gives the same fleet.
@@ -18,6 +23,14 @@ pub enum Input<'a> {
     LookFailed(#[serde(borrow)] LookFailure<'a>),
     /// Time has passed; due deadlines are met.
     Ticked,
+    /// What came of an intent.
+    Acted(#[serde(borrow)] Outcome<'a>),
+    /// An operator asks for something.
+    Asked(#[serde(borrow)] Asked<'a>),
+    /// What became of a page.
+    Told(#[serde(borrow)] Delivery<'a>),
+    /// This muster is in charge of acting, or another one is. One that never hears of it is alone, and in charge.
+    Leading(bool),
 }
 
 /// Everything one look over a scope found.

@@ -103,6 +103,83 @@ pub enum Record {
         /// How long it was open.
         lasted_secs: i64,
     },
+    /// An intent: written and flushed before the call is made.
+    Intended {
+        /// What is about to be done, to whom, on whose behalf.
+        intent: Box<crate::remedy::act::Intent>,
+    },
+    /// What came of an intent, in a few words; the input before it has all.
+    Ended {
+        /// Of which case.
+        case: CaseId,
+        /// Of which intent.
+        intent: crate::remedy::act::IntentId,
+        /// `done`, `unfit`, `failed`, ….
+        result: String,
+        /// What was said.
+        says: String,
+        /// What follows from it.
+        so: String,
+    },
+    /// A remedy was given up, and why.
+    Abandoned {
+        /// Of which case.
+        case: CaseId,
+        /// What.
+        remedy: crate::remedy::Remedy,
+        /// Why.
+        because: String,
+    },
+    /// An operator asked for something.
+    OperatorAsked {
+        /// Who.
+        who: String,
+        /// Why.
+        why: String,
+        /// What, in words.
+        what: String,
+        /// Until when it holds, where it ends by itself.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Timestamp>,
+        /// What muster answered.
+        answer: crate::operator::Answered,
+    },
+    /// A page was made for a receiver.
+    Paged {
+        /// Its number.
+        page: crate::notice::page::PageId,
+        /// For whom.
+        receiver: String,
+        /// What it is to those before it.
+        page_kind: crate::notice::page::PageKind,
+        /// The incident.
+        key: String,
+        /// Its title.
+        title: String,
+        /// How many hosts it is about.
+        hosts: u32,
+    },
+    /// A page was given up.
+    PageLost {
+        /// Its number.
+        page: crate::notice::page::PageId,
+        /// For whom.
+        receiver: String,
+        /// Why.
+        because: String,
+    },
+    /// An alert that nobody was told of, and why: silenced, inhibited, nobody's route.
+    NotTold {
+        /// Of which case.
+        case: CaseId,
+        /// Why.
+        because: String,
+    },
+    /// This muster has come to be in charge of acting, or has ceased to be.
+    Led {
+        /// In charge.
+        leading: bool,
+    },
     /// Versions skipped on an ARN; it will be looked up.
     GapNoted {
         /// Container instance or task ARN.
@@ -164,6 +241,10 @@ pub enum Stage {
     Confirmed,
     /// The deadline was met and a decision is on the record.
     Decided,
+    /// A remedy is being performed.
+    Acting,
+    /// A remedy was performed; the trouble should be over by the deadline.
+    Verifying,
     /// A wider doubt covers this host: nothing is decided while it lasts.
     Held,
     /// Over.

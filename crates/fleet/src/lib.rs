@@ -13,8 +13,10 @@
 //! | roll call: witnesses to verdict, reasons, confidence | [`verdict`], [`judge`], [`roll_call`] |
 //! | open troubles and their one transition table; deadlines | [`case`], [`review`], [`timer`], [`look`] |
 //! | too many at once: doubt, named by its cohort | [`doubt`], [`cohort`] |
-//! | what would be done, and why not | [`remedy`] |
-//! | how much is waited and tolerated | [`policy`] |
+//! | what may be done, and the single calls it is made of | [`remedy`] |
+//! | how much is waited and tolerated, what may be disturbed and when | [`policy`] |
+//! | what an operator may ask for | [`operator`] |
+//! | who is told what | [`notice`] |
 //! | what is written down for ever | [`journal`] |
 //! | invariants by id | [`invariant`] |
 //! | what people are shown | [`view`] |
@@ -39,9 +41,12 @@ pub mod key;
 pub mod look;
 pub mod machine;
 pub mod names;
+pub mod notice;
 pub mod observation;
+pub mod operator;
 pub mod policy;
 pub mod remedy;
+pub mod repair;
 pub mod review;
 pub mod roll_call;
 pub mod slab;

@@ -236,7 +236,7 @@ impl Fleet {
                 self.set_deadline(slot, 0);
             }
             Stage::Decided => self.reconsider(slot, effects),
-            Stage::Held | Stage::Closed => {}
+            Stage::Held | Stage::Acting | Stage::Verifying | Stage::Closed => {}
         }
     }
 
@@ -342,6 +342,8 @@ impl Fleet {
         let id = case.id;
         let what = match &decision {
             Decision::Would { remedy, .. } => format!("would {}", remedy.words()),
+            Decision::Ask { remedy, .. } => format!("approve it and muster will {}", remedy.words()),
+            Decision::Will { remedy, .. } => format!("muster will now {}", remedy.words()),
             Decision::Hold { because } => format!("nothing is done: {}", because.join("; ")),
         };
         effects.push(Effect::Record(Record::Decided {

@@ -29,6 +29,10 @@ pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect>
         Input::Swept(sweep) => fleet.sweep(sweep, &mut effects),
         Input::LookFailed(failure) => fleet.look_failed(failure),
         Input::Ticked => {}
+        Input::Acted(outcome) => fleet.acted(outcome, &mut effects),
+        Input::Asked(asked) => fleet.asked(asked, &mut effects),
+        Input::Told(delivery) => fleet.told(delivery, &mut effects),
+        Input::Leading(leading) => fleet.led(*leading, &mut effects),
     }
     fleet.meet_deadlines(&mut effects);
     fleet.voice_wishes(&mut effects);

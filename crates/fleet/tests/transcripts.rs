@@ -320,6 +320,8 @@ fn words(effect: &Effect) -> String {
             Record::Decided { case, verdict, confidence, decision, zombies } => {
                 let what = match decision {
                     Decision::Would { remedy, because } => format!("WOULD {}: {}", remedy.words(), because.join("; ")),
+                    Decision::Ask { remedy, because } => format!("ASK to {}: {}", remedy.words(), because.join("; ")),
+                    Decision::Will { remedy, because } => format!("WILL {}: {}", remedy.words(), because.join("; ")),
                     Decision::Hold { because } => format!("HOLD: {}", because.join("; ")),
                 };
                 let zombies =
@@ -329,6 +331,21 @@ fn words(effect: &Effect) -> String {
             Record::CaseClosed { case, reason, lasted_secs } => {
                 format!("case {case} closed after {}: {reason}", duration_words(*lasted_secs))
             }
+            Record::Intended { intent } => {
+                let whom = intent.target.host.as_deref().or(intent.target.machine.as_deref()).unwrap_or("nobody");
+                format!("case {} intent {}: {} of {whom}", intent.case, intent.id, intent.act.word())
+            }
+            Record::Ended { case, intent, result, says, so } => {
+                format!("case {case} intent {intent} ended, {result}: {says}; {so}")
+            }
+            Record::Abandoned { case, remedy, because } => format!("case {case} gives up {}: {because}", remedy.word()),
+            Record::OperatorAsked { who, what, answer, .. } => format!("{who} asked to {what}: {answer:?}"),
+            Record::Paged { page, receiver, page_kind, title, .. } => {
+                format!("page {page} to {receiver}, {page_kind:?}: {title}")
+            }
+            Record::PageLost { page, receiver, because } => format!("page {page} to {receiver} is lost: {because}"),
+            Record::NotTold { case, because } => format!("case {case}: nobody is told: {because}"),
+            Record::Led { leading } => format!("in charge: {leading}"),
             Record::GapNoted { arn, held, came } => format!("versions {held} to {came} of {arn} were skipped"),
         },
         other => format!("{other:?}"),

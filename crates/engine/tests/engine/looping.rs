@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use engine::{
     Engine, Handle, Options, Ports, Turn, TurnError,
-    ports::{Answer, Cloud, JournalError, Look, Notice, Notifier, Scope},
+    ports::{Answer, Cloud, DeliveryResult, JournalError, Look, Notice, Notifier, Page, Scope},
     run::{RunError, Stopped},
 };
 use jiff::Timestamp;
@@ -266,6 +266,10 @@ struct Hangs;
 #[async_trait]
 impl Notifier for Hangs {
     async fn notify(&self, _: Timestamp, _: &Notice) {
+        std::future::pending().await
+    }
+
+    async fn send(&self, _: &Page) -> DeliveryResult<'static> {
         std::future::pending().await
     }
 }

@@ -10,8 +10,8 @@ use engine::{
     Turn,
     journal::MemoryJournal,
     ports::{
-        Answer, Clock, Cloud, Delivery, FailureKind, Journal, Look, LookFailure, Notice, Notifier, Receipt, Sample,
-        Samples, Scope, Sweep,
+        ActResult, Answer, Clock, Cloud, Delivery, DeliveryResult, FailureKind, Intent, Journal, Look, LookFailure,
+        Notice, Notifier, Page, Receipt, Sample, Samples, Scope, Sweep,
     },
     recover,
     recover::Recovered,
@@ -172,6 +172,8 @@ pub(crate) struct ScriptedCloud {
     pub(crate) looks_panic: bool,
     pub(crate) acknowledged: Mutex<Vec<Receipt>>,
     pub(crate) acknowledge_fails: Mutex<u32>,
+    pub(crate) acts: Mutex<Vec<(Intent, bool)>>,
+    pub(crate) act_results: Mutex<VecDeque<ActResult<'static>>>,
     pub(crate) swept: Mutex<u32>,
     pub(crate) delivered: Mutex<u32>,
     pub(crate) more: Notify,
@@ -249,12 +251,18 @@ impl Cloud for ScriptedCloud {
         self.acknowledged.lock().unwrap().extend(receipts);
         Ok(())
     }
+
+    async fn act(&self, intent: &Intent, again: bool) -> ActResult<'static> {
+        self.acts.lock().unwrap().push((intent.clone(), again));
+        self.act_results.lock().unwrap().pop_front().unwrap_or(ActResult::Done { note: "as scripted".into() })
+    }
 }
 
 /// Keeps what it is told.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) notices: Mutex<Vec<Notice>>,
+    pub(crate) pages: Mutex<Vec<Page>>,
     pub(crate) published: Mutex<Vec<(Timestamp, Vec<Sample>)>>,
 }
 
@@ -262,6 +270,11 @@ pub(crate) struct Told {
 impl Notifier for Told {
     async fn notify(&self, _: Timestamp, notice: &Notice) {
         self.notices.lock().unwrap().push(notice.clone());
+    }
+
+    async fn send(&self, page: &Page) -> DeliveryResult<'static> {
+        self.pages.lock().unwrap().push(page.clone());
+        DeliveryResult::Delivered
     }
 }
 

@@ -65,6 +65,7 @@ impl Default for PolicyOptions {
             stale_after_secs,
             fresh_secs,
             gap_look_secs,
+            ..
         } = Policy::default();
         Self {
             grace_secs,

@@ -116,6 +116,12 @@ impl Story {
                         remedy.words(),
                         sentences(because)
                     ),
+                    Decision::Ask { remedy, because } => {
+                        format!("{who}: muster asks to {}. {}{zombies}", remedy.words(), sentences(because))
+                    }
+                    Decision::Will { remedy, because } => {
+                        format!("{who}: muster will {}. {}{zombies}", remedy.words(), sentences(because))
+                    }
                     Decision::Hold { because } => {
                         format!("{who}: muster would do nothing. {}{zombies}", sentences(because))
                     }
@@ -135,7 +141,15 @@ impl Story {
                 );
                 Some(self.say(at, text, colour::of(Verdict::Present)))
             }
-            Record::GapNoted { .. } => None,
+            Record::Intended { .. }
+            | Record::Ended { .. }
+            | Record::Abandoned { .. }
+            | Record::OperatorAsked { .. }
+            | Record::Paged { .. }
+            | Record::PageLost { .. }
+            | Record::NotTold { .. }
+            | Record::Led { .. }
+            | Record::GapNoted { .. } => None,
         }
     }
 
@@ -174,7 +188,7 @@ impl Story {
             Stage::Confirmed => format!("{who}: {}. {}", verdict.word(), sentences(reasons)),
             Stage::Held => format!("{who}: nothing is decided while a wider doubt lasts. {}", sentences(reasons)),
             // Said when the decision itself is heard, or when the case is closed.
-            Stage::Decided | Stage::Closed | Stage::Suspected => return None,
+            Stage::Decided | Stage::Acting | Stage::Verifying | Stage::Closed | Stage::Suspected => return None,
         };
         Some(self.say(at, text, colour::of(verdict)))
     }

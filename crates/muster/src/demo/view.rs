@@ -188,6 +188,14 @@ fn case(case: &CaseView, roll: &RollCall, now: Timestamp, width: usize) -> Vec<L
             entry("would", &format!("{} (dry run)", remedy.words()), colour::remedy());
             entry("", &because.join("; "), Style::new());
         }
+        Some(Decision::Ask { remedy, because }) => {
+            entry("asks to", remedy.words(), colour::remedy());
+            entry("", &because.join("; "), Style::new());
+        }
+        Some(Decision::Will { remedy, because }) => {
+            entry("will", remedy.words(), colour::remedy());
+            entry("", &because.join("; "), Style::new());
+        }
         Some(Decision::Hold { because }) => {
             entry("would", &format!("do nothing: {}", because.join("; ")), colour::remedy())
         }

@@ -67,6 +67,8 @@ fn subject(case: &CaseView) -> &str {
 fn would(case: &CaseView) -> Cell {
     match &case.decision {
         Some(Decision::Would { remedy, .. }) => Cell::styled(remedy.words(), colour::remedy()),
+        Some(Decision::Ask { remedy, .. }) => Cell::styled(format!("asks to {}", remedy.words()), colour::remedy()),
+        Some(Decision::Will { remedy, .. }) => Cell::styled(format!("will {}", remedy.words()), colour::remedy()),
         Some(Decision::Hold { because }) => {
             Cell::plain(because.first().map_or("nothing".to_owned(), |why| format!("nothing: {why}")))
         }
@@ -109,6 +111,14 @@ pub fn show(out: &mut dyn Write, case: &CaseView, now: Timestamp) -> io::Result<
         }
         Some(Decision::Would { remedy, because }) => {
             line("would", &format!("{} (dry run: muster only says so)", remedy.words()))?;
+            because
+        }
+        Some(Decision::Ask { remedy, because }) => {
+            line("asks to", &format!("{} (muster case approve {})", remedy.words(), case.case))?;
+            because
+        }
+        Some(Decision::Will { remedy, because }) => {
+            line("will", remedy.words())?;
             because
         }
         Some(Decision::Hold { because }) => {

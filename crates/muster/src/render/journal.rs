@@ -4,6 +4,7 @@ use fleet::{
     input::{Input, Sweep},
     journal::{Body, Entry, Record},
     observation::{Fact, Observation},
+    operator::Answered,
     remedy::Decision,
     verdict::Verdict,
 };
@@ -28,6 +29,15 @@ pub fn body(body: &Body<'_>) -> (String, Style) {
             (format!("could not look ({}): {}", word(&failure.kind), failure.message), colour::alarm())
         }
         Body::Input(Input::Ticked) => ("time passed".to_owned(), colour::quiet()),
+        Body::Input(Input::Acted(outcome)) => (
+            format!("intent {}: {} {}", outcome.intent, outcome.result.word(), outcome.result.says()),
+            colour::remedy(),
+        ),
+        Body::Input(Input::Asked(asked)) => (format!("{} asks for something", asked.who), colour::heading()),
+        Body::Input(Input::Told(delivery)) => {
+            (format!("page {}: {}", delivery.page, word(&delivery.result)), colour::quiet())
+        }
+        Body::Input(Input::Leading(leading)) => (format!("in charge of acting: {leading}"), colour::heading()),
         Body::Record(record) => return self::record(record),
         Body::Started { muster, .. } => (format!("muster {muster} started"), colour::heading()),
         Body::Stopped => ("muster stopped in good order".to_owned(), colour::heading()),
@@ -65,6 +75,33 @@ pub fn record(record: &Record) -> (String, Style) {
             format!("case {case} closed after {}: {reason}", moment::lasting(*lasted_secs)),
             colour::of(Verdict::Present),
         ),
+        Record::Intended { intent } => {
+            (format!("case {}, intent {}: {}", intent.case, intent.id, intent.act.word()), colour::remedy())
+        }
+        Record::Ended { case, intent, result, says, so } => {
+            (format!("case {case}, intent {intent}: {result}: {says}; {so}"), colour::remedy())
+        }
+        Record::Abandoned { case, remedy, because } => {
+            (format!("case {case}: gave up to {}: {because}", remedy.words()), colour::remedy())
+        }
+        Record::OperatorAsked { who, why, what, until, answer } => {
+            let until = until.map_or(String::new(), |until| format!(", until {until}"));
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+            let answer = match answer {
+                Answered::Granted { note } => format!("granted: {note}"),
+                Answered::Refused { why } => format!("refused: {why}"),
+            };
+            (format!("{who} asked to {what}{until}{why}: {answer}"), colour::heading())
+        }
+        Record::Paged { page, receiver, title, .. } => (format!("page {page} to {receiver}: {title}"), colour::quiet()),
+        Record::PageLost { page, receiver, because } => {
+            (format!("page {page} to {receiver} was given up: {because}"), colour::alarm())
+        }
+        Record::NotTold { case, because } => (format!("case {case}: nobody is told: {because}"), colour::quiet()),
+        Record::Led { leading } => {
+            let text = if *leading { "this muster is in charge now" } else { "another muster is in charge" };
+            (text.to_owned(), colour::heading())
+        }
         Record::GapNoted { arn, held, came } => {
             (format!("versions {held} to {came} of {} leave a gap; it will be looked up", last(arn)), colour::quiet())
         }
@@ -76,6 +113,10 @@ pub fn record(record: &Record) -> (String, Style) {
 pub fn decision(decision: &Decision) -> String {
     match decision {
         Decision::Would { remedy, because } => format!("would {}{}", remedy.words(), self::because(because)),
+        Decision::Ask { remedy, because } => {
+            format!("asks for approval to {}{}", remedy.words(), self::because(because))
+        }
+        Decision::Will { remedy, because } => format!("will {}{}", remedy.words(), self::because(because)),
         Decision::Hold { because } => format!("would do nothing{}", self::because(because)),
     }
 }

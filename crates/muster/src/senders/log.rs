@@ -1,7 +1,7 @@
 //! Notices into the log, where whatever ships logs picks them up.
 
 use async_trait::async_trait;
-use engine::ports::{Notice, Notifier, Severity};
+use engine::ports::{DeliveryResult, Notice, Notifier, Page, Severity};
 use jiff::Timestamp;
 
 /// Writes each notice as one log line, as loud as the notice is.
@@ -17,5 +17,9 @@ impl Notifier for LogSender {
             Severity::Warning => tracing::warn!(target: "notice", case, %at, "{text}"),
             Severity::Critical => tracing::error!(target: "notice", case, %at, "{text}"),
         }
+    }
+
+    async fn send(&self, page: &Page) -> DeliveryResult<'static> {
+        DeliveryResult::GivenUp { why: format!("there is no receiver called {}", page.receiver).into() }
     }
 }

@@ -7,10 +7,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use engine::ports::{Answer, Cloud, Delivery, FailureKind, Look, LookFailure, Receipt, Scope, observation::Text};
+use engine::ports::{
+    ActResult, Answer, Cloud, Delivery, FailureKind, Intent, Look, LookFailure, Receipt, Scope, observation::Text,
+};
 use tokio::sync::{Notify, mpsc};
 
-use super::answers::{self, Answered};
+use super::{
+    acts,
+    answers::{self, Answered},
+};
 use crate::{clock::Moment, courier::Parcel, simulation::Simulation};
 
 /// How long a message stays out of sight after it was received.
@@ -130,6 +135,12 @@ impl Cloud for SimulatedCloud {
 
     async fn look(&self, look: Look) -> Answer {
         answer(answers::look(&mut self.state().simulation, &look))
+    }
+
+    async fn act(&self, intent: &Intent, again: bool) -> ActResult<'static> {
+        // The world's time is moved by its owner: what the act waits for is waited for there.
+        let begun = acts::act(&mut self.state().simulation, intent, again);
+        begun.result
     }
 
     async fn receive(&self) -> Result<Vec<Delivery>, LookFailure<'static>> {

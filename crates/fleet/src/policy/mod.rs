@@ -1,6 +1,26 @@
-//! How much is waited and tolerated. All durations are whole seconds; every default has its reason.
+//! How much is waited and tolerated, and what may be done. All durations are whole seconds; every default has its reason.
+//!
+//! | to learn | read |
+//! |---|---|
+//! | modes, waits and ladders by cluster and trouble | [`rule`] |
+//! | how much may be disturbed | [`budget`] |
+//! | when | [`window`] |
+//! | what is never touched | [`protection`] |
+
+pub mod budget;
+pub mod protection;
+pub mod rule;
+pub mod window;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::{
+    budget::{Budget, Limit, Per},
+    protection::Protection,
+    rule::{Mode, Rule, Rung},
+    window::Window,
+};
+use crate::notice::route::Routing;
 
 /// The numbers behind the roll call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +52,42 @@ pub struct Policy {
     pub fresh_secs: u32,
     /// How long after a gap in versions the host or task is looked up, if nothing newer has come.
     pub gap_look_secs: u32,
+    /// How far muster goes where no rule says otherwise.
+    pub mode: Mode,
+    /// What holds for some clusters and troubles.
+    pub rules: Vec<Rule>,
+    /// How much may be disturbed.
+    pub budgets: Vec<Budget>,
+    /// When it may.
+    pub windows: Vec<Window>,
+    /// What is never touched.
+    pub protection: Protection,
+    /// How a machine is replaced.
+    pub replacement: Replacement,
+    /// Who is told what.
+    pub routing: Routing,
+}
+
+/// How a machine is replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Replacement {
+    /// How long a host whose agent answers may drain before the drain is undone.
+    pub drain_secs: u32,
+    /// Raise the group's desired capacity first, when its maximum allows, and let it shrink by the termination.
+    pub scale_up_first: bool,
+    /// By SetInstanceHealth instead of TerminateInstanceInAutoScalingGroup.
+    pub by_health: bool,
+    /// Terminate machines that no Auto Scaling group owns. Nobody replaces those.
+    pub outside_groups: bool,
+    /// How long the group may take until the new machine has registered.
+    pub arrival_secs: u32,
+}
+
+impl Default for Replacement {
+    fn default() -> Self {
+        Self { drain_secs: 900, scale_up_first: false, by_health: false, outside_groups: false, arrival_secs: 900 }
+    }
 }
 
 impl Default for Policy {
@@ -49,6 +105,13 @@ impl Default for Policy {
             stale_after_secs: 2700,
             fresh_secs: 30,
             gap_look_secs: 60,
+            mode: Mode::default(),
+            rules: Vec::new(),
+            budgets: budget::default_budgets(),
+            windows: Vec::new(),
+            protection: Protection::default(),
+            replacement: Replacement::default(),
+            routing: Routing::default(),
         }
     }
 }
