@@ -31,6 +31,7 @@ pub mod cohort;
 pub mod content;
 pub mod doubt;
 pub mod effect;
+pub mod glob;
 pub mod host;
 pub mod id;
 pub mod input;

@@ -63,10 +63,10 @@ pub struct Page {
     /// When this page was made.
     pub at: Timestamp,
     /// For a resolved incident: how long it lasted, from the beginning of the trouble.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub repaired_after_secs: Option<i64>,
     /// How long ago its count of disconnects ran up, and what is done about it; for forms that older tools know.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub decision: Option<String>,
 }
 
@@ -76,12 +76,12 @@ pub struct PageHost {
     /// Container instance ARN or EC2 id.
     pub subject: String,
     /// `i-…` or `mi-…`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub machine: Option<String>,
     /// Cluster ARN.
     pub cluster: String,
     /// Availability zone.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub zone: Option<String>,
     /// One sentence.
     pub says: String,

@@ -17,10 +17,8 @@ pub struct Routing {
     /// From one page of a group to the next, when nothing has changed. 0: never.
     pub repeat_secs: u32,
     /// Told when a page to another receiver was given up.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<String>,
     /// Told every so often that muster is alive.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Heartbeat>,
 }
 
@@ -52,34 +50,24 @@ pub struct Heartbeat {
 #[serde(default, deny_unknown_fields)]
 pub struct Route {
     /// Globs over cluster names; empty: all. An alert wider than one cluster fits only without.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub clusters: Vec<String>,
     /// Troubles; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<Trouble>,
     /// At least this loud.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
     /// Receivers; those of the deepest route that fits and names any.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub receivers: Vec<String>,
     /// What alerts are gathered by; inherited when empty. `trouble` and `cluster` when nobody says.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub group_by: Vec<GroupBy>,
     /// The next routes are tried as well.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub go_on: bool,
     /// Instead of the routing's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_secs: Option<u32>,
     /// Instead of the routing's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub interval_secs: Option<u32>,
     /// Instead of the routing's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat_secs: Option<u32>,
     /// Routes below this one: the first that fits is taken.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
 }
 

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | modes, waits and ladders by cluster and trouble | [`rule`] |
 //! | how much may be disturbed | [`budget`] |
-//! | when | [`window`] |
+//! | when | [`window`], [`cron`] |
 //! | what is never touched | [`protection`] |
 
 pub mod budget;
+pub mod cron;
 pub mod protection;
 pub mod rule;
 pub mod window;

@@ -128,22 +128,22 @@ pub struct Target {
     /// `ACCOUNT/REGION`.
     pub place: String,
     /// Container instance ARN; `None` for a machine that never registered.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub host: Option<String>,
     /// `i-…` or `mi-…`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub machine: Option<String>,
     /// Auto Scaling group name.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub group: Option<String>,
     /// `linux` or `windows`, as ECS says.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub os_type: Option<String>,
     /// As SSM says: `Amazon Linux`, `Bottlerocket`, ….
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub platform: Option<String>,
     /// ECS Anywhere.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    #[serde(default)]
     pub external: bool,
 }
 
@@ -152,22 +152,16 @@ pub struct Target {
 #[serde(default)]
 pub struct Expects {
     /// ECS says that the agent is away.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub agent_away: bool,
     /// ECS says that the container runtime is impaired.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub runtime_impaired: bool,
     /// EC2 does not know the machine any more, or says that it is terminated.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub machine_gone: bool,
     /// EC2 says that the machine is running.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub machine_running: bool,
     /// A witness besides ECS speaks against the machine: its ping is lost or its status checks fail.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub second_witness: bool,
     /// The host takes no new tasks.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub draining: bool,
 }
 
