@@ -38,6 +38,16 @@ pub struct Counters {
     pub looks: u64,
     /// Notices the core asked for.
     pub notices: u64,
+    /// Acts the core asked for.
+    pub acts: u64,
+    /// Outcomes of acts.
+    pub outcomes: u64,
+    /// Pages the core asked for.
+    pub pages: u64,
+    /// Pages of which it was said what became of them.
+    pub deliveries: u64,
+    /// Requests of operators.
+    pub requests: u64,
     /// Entries journaled.
     pub entries: u64,
     /// Snapshots kept.
@@ -70,6 +80,11 @@ impl Counters {
             count("muster_records_total", self.records),
             count("muster_looks_total", self.looks),
             count("muster_notices_total", self.notices),
+            count("muster_intents_total", self.acts),
+            count("muster_outcomes_total", self.outcomes),
+            count("muster_pages_asked_total", self.pages),
+            count("muster_deliveries_total", self.deliveries),
+            count("muster_operator_requests_total", self.requests),
             count("muster_journal_entries_total", self.entries),
             count("muster_snapshots_total", self.snapshots),
             count("muster_snapshot_failures_total", self.snapshot_failures),

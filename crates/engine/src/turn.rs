@@ -8,7 +8,10 @@ use fleet::{
     effect::{Effect, Look, Notice},
     input::{Input, LookFailure, Sweep},
     journal::{Body, Record},
+    notice::page::{Delivery, Page},
     observation::{Fact, Observation, decode::decode_event},
+    operator::Asked,
+    remedy::act::{Intent, Outcome},
     step,
 };
 use jiff::Timestamp;
@@ -32,6 +35,14 @@ pub enum Arrival<'a> {
     LookFailed(LookFailure<'a>),
     /// Time has passed.
     Tick,
+    /// What came of an intent.
+    Acted(Outcome<'a>),
+    /// An operator asks for something; the answer is in the turn's [`Record::OperatorAsked`].
+    Asked(Asked<'a>),
+    /// What became of a page.
+    Told(Delivery<'a>),
+    /// This muster has come to be in charge of acting, or has ceased to be.
+    Leading(bool),
 }
 
 impl Arrival<'static> {
@@ -54,8 +65,12 @@ pub struct Taken {
     pub records: Vec<Record>,
     /// Tell people.
     pub notices: Vec<Notice>,
+    /// Send these to their receivers, and come back with [`Arrival::Told`].
+    pub pages: Vec<Page>,
     /// Read these again.
     pub looks: Vec<Look>,
+    /// Do these, each after its target was read again, and come back with [`Arrival::Acted`].
+    pub acts: Vec<Intent>,
     /// Come back with [`Arrival::Tick`] at this time or soon after.
     pub wake_at: Option<Timestamp>,
 }
@@ -178,8 +193,7 @@ impl Turn {
         }
         let now = self.advance(now);
         self.snapshot_if_due(now);
-        let mut batch =
-            Batch { now, bodies: Vec::new(), set_aside: Vec::new(), notices: Vec::new(), looks: Vec::new() };
+        let mut batch = Batch::new(now);
         let mut lag_secs: Option<f64> = None;
         for arrival in arrivals {
             match arrival {
@@ -218,6 +232,19 @@ impl Turn {
                     self.counters.ticks += 1;
                     self.step(&mut batch, Input::Ticked);
                 }
+                Arrival::Acted(outcome) => {
+                    self.counters.outcomes += 1;
+                    self.step(&mut batch, Input::Acted(outcome));
+                }
+                Arrival::Asked(asked) => {
+                    self.counters.requests += 1;
+                    self.step(&mut batch, Input::Asked(asked));
+                }
+                Arrival::Told(delivery) => {
+                    self.counters.deliveries += 1;
+                    self.step(&mut batch, Input::Told(delivery));
+                }
+                Arrival::Leading(leading) => self.step(&mut batch, Input::Leading(leading)),
             }
         }
         self.counters.turns += 1;
@@ -233,7 +260,9 @@ impl Turn {
             last_seq: self.last_seq,
             records: records.collect(),
             notices: batch.notices,
+            pages: batch.pages,
             looks: batch.looks,
+            acts: batch.acts,
             wake_at: self.fleet.wake_at(),
         })
     }
@@ -332,6 +361,14 @@ impl Turn {
                     self.counters.looks += 1;
                     batch.looks.push(look);
                 }
+                Effect::Act(intent) => {
+                    self.counters.acts += 1;
+                    batch.acts.push(intent);
+                }
+                Effect::Page(page) => {
+                    self.counters.pages += 1;
+                    batch.pages.push(page);
+                }
                 // `Fleet::wake_at` says the same and survives a restart.
                 Effect::WakeAt(_) => {}
                 other => tracing::error!(effect = ?other, "the core asked for something this engine cannot do"),
@@ -363,5 +400,21 @@ struct Batch<'a> {
     bodies: Vec<Body<'a>>,
     set_aside: Vec<SetAside>,
     notices: Vec<Notice>,
+    pages: Vec<Page>,
     looks: Vec<Look>,
+    acts: Vec<Intent>,
+}
+
+impl Batch<'_> {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            bodies: Vec::new(),
+            set_aside: Vec::new(),
+            notices: Vec::new(),
+            pages: Vec::new(),
+            looks: Vec::new(),
+            acts: Vec::new(),
+        }
+    }
 }
