@@ -3,8 +3,10 @@
 //! | to learn | read |
 //! |---|---|
 //! | the single calls a remedy is made of, and what comes of them | [`act`] |
+//! | whether the target is still as expected just before a call | [`reread`] |
 
 pub mod act;
+pub mod reread;
 
 use serde::{Deserialize, Serialize};
 
