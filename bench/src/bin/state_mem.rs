@@ -164,6 +164,7 @@ impl Life {
                 os_type: text("linux"),
                 external: false,
                 trunk: true,
+                marks: Vec::new(),
             })),
         }));
     }

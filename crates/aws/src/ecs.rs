@@ -8,7 +8,7 @@ use engine::ports::{
     Observation,
     observation::{
         Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, HealthCheck, HealthFact, HostAttributes,
-        InstanceFact, InstanceStatus, Source, TaskFact, TaskStatus, Text,
+        InstanceFact, InstanceStatus, Source, TaskFact, TaskStatus, Text, is_custom,
     },
 };
 use fleet::id::Arn;
@@ -259,6 +259,7 @@ fn attributes(list: Option<Vec<Attribute>>) -> Attributes<'static> {
             "ecs.os-type" => known.os_type = value,
             "ecs.capability.external" => known.external = true,
             "ecs.awsvpc-trunk-id" => known.trunk = value.is_some(),
+            _ if is_custom(&name) => known.marks.push((name.into(), value.unwrap_or_default())),
             _ => {}
         }
     }

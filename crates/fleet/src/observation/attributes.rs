@@ -41,6 +41,15 @@ pub struct HostAttributes<'a> {
     /// `ecs.awsvpc-trunk-id` has a value: the machine has a trunk ENI.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub trunk: bool,
+    /// Custom attributes, name and value, in the order they came; an attribute without a value has an empty one.
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// Whether an attribute of this name is somebody's own: the agent and AWS begin theirs with `ecs.` and `com.amazonaws.`
+/// (spec C.5).
+pub fn is_custom(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with("ecs.") && !name.starts_with("com.amazonaws.")
 }
 
 impl Serialize for Attributes<'_> {

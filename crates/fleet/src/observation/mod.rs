@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use attributes::{Attributes, HostAttributes};
+pub use attributes::{Attributes, HostAttributes, is_custom};
 pub use cluster::{CapacityProviderFact, ClusterFact};
 pub use health::{CheckStatus, HealthCheck, HealthFact};
 pub use instance::{InstanceFact, InstanceStatus};

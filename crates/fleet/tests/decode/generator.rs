@@ -313,6 +313,10 @@ fn field(dice: &mut Dice, shape: Shape) -> Json {
                     "ecs.capability.external",
                     "ecs.awsvpc-trunk-id",
                     "ecs.capability.task-eni",
+                    "com.amazonaws.ecs.capability.ecr-auth",
+                    "muster:protect",
+                    "stack",
+                    "",
                 ]);
                 let mut members = vec![("name".to_owned(), Json::Text(name.into()))];
                 match dice.below(4) {

@@ -125,7 +125,14 @@ fn attributes(list: &[Value]) -> HostAttributes<'static> {
         os_type: value("ecs.os-type"),
         external: last("ecs.capability.external").is_some(),
         trunk: value("ecs.awsvpc-trunk-id").is_some(),
+        marks: list.iter().filter_map(mark).collect(),
     }
+}
+
+fn mark(attribute: &Value) -> Option<(Text<'static>, Text<'static>)> {
+    let name = text(&attribute["name"]).filter(|name| !name.is_empty())?;
+    let own = !["ecs.", "com.amazonaws."].iter().any(|begin| name.starts_with(begin));
+    own.then(|| (name, text(&attribute["value"]).unwrap_or_default()))
 }
 
 fn task(detail: &Value) -> Fact<'static> {

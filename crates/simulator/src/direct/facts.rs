@@ -241,6 +241,7 @@ fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttribute
         os_type: linux,
         external: false,
         trunk: found.trunk,
+        marks: Vec::new(),
     }
 }
 
@@ -346,6 +347,7 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
             os_type: known.os_type.map(own),
             external: known.external,
             trunk: known.trunk,
+            marks: known.marks.into_iter().map(|(name, value)| (own(name), own(value))).collect(),
         },
         Attributes::Absent | Attributes::Raw(_) => HostAttributes::default(),
     };

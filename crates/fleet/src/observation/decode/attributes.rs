@@ -1,7 +1,7 @@
 //! Reading a container instance's attributes when somebody needs them.
 
 use super::{Cursor, Undecodable, with_cursor};
-use crate::observation::{Attributes, HostAttributes};
+use crate::observation::{Attributes, HostAttributes, is_custom};
 
 impl<'a> Attributes<'a> {
     /// The attributes that matter, read now if they have not been. A raw array whose inside is not what the spec says
@@ -41,7 +41,11 @@ fn collect<'a>(cursor: &mut Cursor<'a, '_>, known: &mut HostAttributes<'a>) -> R
             Some("ecs.os-type") => known.os_type = value,
             Some("ecs.capability.external") => known.external = true,
             Some("ecs.awsvpc-trunk-id") => known.trunk = value.is_some(),
-            _ => {}
+            _ => {
+                if let Some(name) = name.filter(|name| is_custom(name)) {
+                    known.marks.push((name, value.unwrap_or_default()));
+                }
+            }
         }
     }
     Ok(())
