@@ -143,12 +143,20 @@ fn admit_instance(fleet: &Fleet, fact: &InstanceFact<'_>, at: i64, looked: bool)
     let key = Key::find_arn(&fleet.names, &fact.arn);
     match key.and_then(|key| fleet.hosts.get(fleet.hosts.find(&key)?)) {
         Some(host) if host.hearsay => Admission::News,
+        // Tags change without a new version.
+        Some(host) if looked && protection_changes(fleet, host, fact) => Admission::News,
         Some(host) => by_order(order(host.version, host.fact_at, fact.version, at)),
         None if fleet.is_foreign(&fact.cluster) => Admission::Foreign,
         None if looked && fact.status == InstanceStatus::Inactive => Admission::Stale,
         None if !looked && key.is_some_and(|key| fleet.departed_hosts.outlived(&key, fact.version)) => Admission::Stale,
         None => Admission::News,
     }
+}
+
+/// Whether the tags and attributes of a look protect the host by another mark than is believed.
+fn protection_changes(fleet: &Fleet, host: &Host, fact: &InstanceFact<'_>) -> bool {
+    let crate::observation::Attributes::Known(known) = &fact.attributes else { return false };
+    fleet.policy().protection.mark_among(&known.marks) != host.protected.as_deref()
 }
 
 fn admit_task(fleet: &Fleet, fact: &TaskFact<'_>, at: i64, looked: bool) -> Admission {

@@ -11,11 +11,12 @@ use crate::{
     id::CaseId,
     journal::{Record, Stage, Trouble},
     remedy::Decision,
+    repair::{Work, plan::Repair},
     slab::Slot,
     state::{Fleet, stamp},
     timer::{Timer, slotted},
     verdict::{Confidence, Verdict},
-    view::CaseView,
+    view::{CaseView, TriedView, UnderWayView},
 };
 
 /// No case.
@@ -39,6 +40,14 @@ pub enum Signal {
     DoubtLifted,
     /// The trouble has become another one than was decided upon.
     Changed,
+    /// A remedy begins.
+    Begun,
+    /// All steps of a remedy are done; the trouble should be over by the deadline.
+    Performed,
+    /// A remedy did not help, or only prepares the next one.
+    Climbed,
+    /// A remedy was stopped on its way for a reason that may pass.
+    Halted,
     /// The trouble is over.
     Over,
 }
@@ -55,6 +64,10 @@ pub fn next(stage: Stage, signal: Signal) -> Option<Stage> {
         (G::Suspected | G::Confirming | G::Confirmed, S::Doubted) => Some(G::Held),
         (G::Held, S::DoubtLifted) => Some(G::Suspected),
         (G::Decided, S::Changed) => Some(G::Confirmed),
+        (G::Decided, S::Begun) => Some(G::Acting),
+        (G::Acting, S::Performed) => Some(G::Verifying),
+        (G::Acting | G::Verifying, S::Climbed) => Some(G::Confirmed),
+        (G::Acting, S::Halted) => Some(G::Decided),
         _ => None,
     }
 }
@@ -105,6 +118,33 @@ pub struct Case {
     pub held_by: Option<CaseId>,
     /// Has been told to people.
     pub told: bool,
+    /// What has been done about it, if anything.
+    pub work: Option<Box<Work>>,
+}
+
+/// What stands for the work on a case about which nothing was done.
+static NOTHING: Work = Work::NOTHING;
+
+impl Case {
+    /// What has been done about it.
+    pub fn work(&self) -> &Work {
+        self.work.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// What has been done about it, to add to it.
+    pub(crate) fn work_mut(&mut self) -> &mut Work {
+        self.work.get_or_insert_default()
+    }
+
+    /// The remedy under way.
+    pub fn repair(&self) -> Option<&Repair> {
+        self.work.as_deref()?.repair.as_ref()
+    }
+
+    /// The remedy under way, to move it on.
+    pub(crate) fn repair_mut(&mut self) -> Option<&mut Repair> {
+        self.work.as_deref_mut()?.repair.as_mut()
+    }
 }
 
 /// How a case begins.
@@ -269,6 +309,7 @@ impl Fleet {
             decided_verdict: None,
             held_by: None,
             told: false,
+            work: None,
         });
         if let Some(first) = self.first_case_mut(subject) {
             *first = slot;
@@ -319,6 +360,9 @@ impl Fleet {
 
     /// Closes a case.
     pub(crate) fn close_case(&mut self, slot: Slot, reason: &str, effects: &mut Vec<Effect>) {
+        if self.cases.get(slot).is_some_and(|case| case.work.is_some()) {
+            self.repair_is_over(slot, effects);
+        }
         let Some(case) = self.cases.get(slot) else { return };
         // Most cases are routine reconnects: of those, people are shown the number alone.
         let routine = case.trouble == Trouble::AgentAway && case.stage == Stage::Suspected;
@@ -442,6 +486,16 @@ impl Fleet {
             zombie_tasks,
             held_by: case.held_by,
             hosts,
+            under_way: case.repair().map(|repair| {
+                let step = repair.step().map_or("verifying".to_owned(), |step| format!("{step:?}").to_lowercase());
+                UnderWayView { remedy: repair.remedy, since: stamp(repair.began_at), step }
+            }),
+            tried: case
+                .work()
+                .tried
+                .iter()
+                .map(|tried| TriedView { at: stamp(tried.at), remedy: tried.remedy, ended: tried.ended.clone() })
+                .collect(),
         })
     }
 }
@@ -465,15 +519,27 @@ pub fn duration_words(secs: i64) -> String {
 mod tests {
     use super::*;
 
-    const STAGES: [Stage; 6] =
-        [Stage::Suspected, Stage::Confirming, Stage::Confirmed, Stage::Decided, Stage::Held, Stage::Closed];
-    const SIGNALS: [Signal; 7] = [
+    const STAGES: [Stage; 8] = [
+        Stage::Suspected,
+        Stage::Confirming,
+        Stage::Confirmed,
+        Stage::Decided,
+        Stage::Held,
+        Stage::Acting,
+        Stage::Verifying,
+        Stage::Closed,
+    ];
+    const SIGNALS: [Signal; 11] = [
         Signal::GraceOver,
         Signal::LookAgrees,
         Signal::DecisionMade,
         Signal::Doubted,
         Signal::DoubtLifted,
         Signal::Changed,
+        Signal::Begun,
+        Signal::Performed,
+        Signal::Climbed,
+        Signal::Halted,
         Signal::Over,
     ];
 
@@ -481,14 +547,30 @@ mod tests {
     fn a_decision_is_only_reached_through_a_fresh_look_that_agreed() {
         for stage in STAGES {
             for signal in SIGNALS {
-                if next(stage, signal) == Some(Stage::Decided) {
+                if next(stage, signal) == Some(Stage::Decided) && signal != Signal::Halted {
                     assert_eq!((stage, signal), (Stage::Confirmed, Signal::DecisionMade));
                 }
                 if next(stage, signal) == Some(Stage::Confirmed) {
-                    assert!(matches!(signal, Signal::LookAgrees | Signal::Changed));
+                    assert!(matches!(signal, Signal::LookAgrees | Signal::Changed | Signal::Climbed));
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_remedy_begins_only_from_a_decision_and_the_next_one_only_after_a_new_decision() {
+        for stage in STAGES {
+            for signal in SIGNALS {
+                if next(stage, signal) == Some(Stage::Acting) {
+                    assert_eq!((stage, signal), (Stage::Decided, Signal::Begun));
+                }
+                if next(stage, signal) == Some(Stage::Verifying) {
+                    assert_eq!((stage, signal), (Stage::Acting, Signal::Performed));
+                }
+            }
+        }
+        assert_eq!(next(Stage::Acting, Signal::Begun), None);
+        assert_eq!(next(Stage::Verifying, Signal::DecisionMade), None);
     }
 
     #[test]
@@ -496,7 +578,7 @@ mod tests {
         for signal in SIGNALS {
             assert_eq!(next(Stage::Closed, signal), None);
         }
-        for stage in &STAGES[..5] {
+        for stage in &STAGES[..7] {
             assert_eq!(next(*stage, Signal::Over), Some(Stage::Closed));
         }
     }

@@ -179,7 +179,7 @@ impl Fleet {
         Standing {
             member,
             away: host.is_away(),
-            missing: stage.is_some_and(|stage| stage != Stage::Decided),
+            missing: stage.is_some_and(|stage| !stage.is_decided()),
             held: stage == Some(Stage::Held),
             values: self.cohort_values(host),
         }

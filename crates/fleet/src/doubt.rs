@@ -87,7 +87,7 @@ impl Fleet {
         let bound = self.now - i64::from(self.policy.doubt_after_secs) * 1000;
         for (_, case) in self.cases.iter() {
             let Subject::Host(slot) = case.subject else { continue };
-            let away = case.trouble == Trouble::AgentAway && !matches!(case.stage, Stage::Decided | Stage::Held);
+            let away = case.trouble == Trouble::AgentAway && !case.stage.is_decided() && case.stage != Stage::Held;
             if away && case.since <= bound {
                 for key in self.standing(slot).keys() {
                     *losses.entry(key).or_default() += 1;
@@ -278,7 +278,7 @@ impl Fleet {
     fn away_members(&self, (shared, value): CohortKey) -> impl Iterator<Item = (Slot, Slot, Option<CaseId>)> {
         self.cases.iter().filter_map(move |(slot, case)| {
             let Subject::Host(host_slot) = case.subject else { return None };
-            if case.trouble != Trouble::AgentAway || case.stage == Stage::Decided {
+            if case.trouble != Trouble::AgentAway || case.stage.is_decided() {
                 return None;
             }
             let host = self.hosts.get(host_slot)?;

@@ -80,6 +80,8 @@ pub struct Host {
     pub registered_at: Millis,
     /// `statusReason`.
     pub status_reason: Option<Box<str>>,
+    /// The tag or attribute by which the policy protects it.
+    pub protected: Option<Box<str>>,
     /// ECS's own health checks.
     pub checks: Vec<Check>,
     /// When the agent went away lately.
@@ -208,6 +210,7 @@ impl Host {
             pending_tasks: 0,
             registered_at: 0,
             status_reason: None,
+            protected: None,
             checks: Vec::new(),
             departures: Departures::default(),
         }

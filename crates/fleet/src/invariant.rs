@@ -100,6 +100,25 @@ pub fn check(fleet: &Fleet) -> Vec<Violation> {
             wrong("books", format!("case {} is held by a doubt that is not open", case.id));
         }
     }
+    for (slot, case) in fleet.cases.iter() {
+        let works = case.repair().is_some();
+        if works != matches!(case.stage, Stage::Acting | Stage::Verifying) {
+            wrong("books", format!("case {} is {:?} and a remedy under way is {works}", case.id, case.stage));
+        }
+        if works != fleet.repairs.active.contains(&slot) {
+            wrong(
+                "I1",
+                format!("case {} has a remedy under way that no budget counts, or none and is counted", case.id),
+            );
+        }
+        let intent = case.repair().and_then(|repair| repair.intent);
+        if intent.is_some_and(|intent| !fleet.repairs.open.contains_key(&intent)) {
+            wrong("I5", format!("case {} waits for an intent that is not open", case.id));
+        }
+    }
+    if let Some(slot) = fleet.repairs.active.iter().find(|slot| fleet.cases.get(**slot).is_none()) {
+        wrong("I1", format!("a remedy is counted for case slot {slot}, where no case is"));
+    }
     for (slot, host) in fleet.hosts.iter() {
         let away = fleet.case_of_kind(host.first_case, Trouble::AgentAway).is_some();
         if host.is_away() != away {

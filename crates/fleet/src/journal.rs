@@ -251,6 +251,13 @@ pub enum Stage {
     Closed,
 }
 
+impl Stage {
+    /// A decision was made, and acted upon or not: the host is no unexplained loss any more.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Decided | Self::Acting | Self::Verifying)
+    }
+}
+
 /// One entry as a reader gets it back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry<'a> {

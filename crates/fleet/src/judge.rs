@@ -121,7 +121,7 @@ impl Fleet {
         let (ping_lost, ping_online) = (ping == Some(false), ping == Some(true));
         let impaired = machine.and_then(impairment);
         let ecs_says_lost = self.ecs_says_lost(host);
-        let confirmed = case.is_some_and(|case| matches!(case.stage, Stage::Confirmed | Stage::Decided));
+        let confirmed = case.is_some_and(|case| case.stage == Stage::Confirmed || case.stage.is_decided());
         if host.external && ping_lost && (confirmed || ecs_says_lost) {
             return Judgement::new(Verdict::ExternalOffline, Confidence::High, host.agent_since, away)
                 .and("SSM has lost the machine too: it is off, or cut from the network");
@@ -258,7 +258,7 @@ impl Fleet {
         let confirmed = self
             .case_of_kind(machine.first_case, Trouble::NeverRegistered)
             .and_then(|slot| self.cases.get(slot))
-            .is_some_and(|case| matches!(case.stage, Stage::Confirmed | Stage::Decided));
+            .is_some_and(|case| case.stage == Stage::Confirmed || case.stage.is_decided());
         let confidence = if confirmed { Confidence::High } else { Confidence::Medium };
         let group = machine.group().map_or("its group", |group| self.names.text(group)).rsplit('/').next();
         Judgement::new(

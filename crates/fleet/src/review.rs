@@ -8,15 +8,22 @@ use crate::{
     journal::{Record, Stage, Trouble},
     judge::Judgement,
     observation::{Ec2State, InstanceStatus},
+    policy::{Mode, Rung, rule::Terms},
     remedy::{Decision, Remedy},
+    repair::choice::Choice,
     slab::{NONE, Slot},
     state::Fleet,
     timer::{Timer, slotted},
-    verdict::Verdict,
 };
 
 /// How long an answer to a look is waited for before it is asked for again.
 const LOOK_AGAIN_MS: Millis = 60_000;
+
+/// How often a decision that waits for a budget, a window or the kill switch is weighed anew.
+const WAITS_AGAIN_MS: Millis = 60_000;
+
+/// When a ladder that was climbed to its end is climbed again.
+const CLIMB_AGAIN_MS: Millis = 1_800_000;
 
 /// A deadline that is met so much too late was not waited for (I19).
 const LEAP_MS: Millis = 60_000;
@@ -46,6 +53,7 @@ impl Fleet {
             self.review(slot, Trouble::DrainStuck, None, effects);
         }
         self.review_flapping(slot, effects);
+        self.greet(slot);
     }
 
     /// One trouble of one host: `since` when it holds.
@@ -58,7 +66,7 @@ impl Fleet {
             (None, Some(since)) => {
                 let judgement = self.judge_subject(Subject::Host(slot), None, self.now);
                 // Waited from now and not from `since`, which is told by somebody else's clock.
-                let until = self.now + i64::from(self.policy.grace_secs).max(1) * 1000;
+                let until = self.now + self.grace_ms(Subject::Host(slot), trouble);
                 let case = self.open_case(
                     Opening {
                         trouble,
@@ -179,12 +187,13 @@ impl Fleet {
         case.agreed_at = at;
         case.looks = case.looks.saturating_add(1);
         let (stage, waits_from, asked_at) = (case.stage, case.waits_from, case.asked_at);
+        let (subject, trouble) = (case.subject, case.trouble);
         if stage == Stage::Confirming && at >= asked_at {
             self.signal(slot, Signal::LookAgrees, effects);
-            let act_at = waits_from + i64::from(self.policy.act_after_secs) * 1000;
+            let act_at = waits_from + self.act_after_ms(subject, trouble);
             self.set_deadline(slot, act_at.max(self.now + 1000));
         } else if stage == Stage::Confirmed && asked_at != 0 {
-            let due = waits_from + i64::from(self.policy.act_after_secs) * 1000;
+            let due = waits_from + self.act_after_ms(subject, trouble);
             if self.now >= due {
                 self.set_deadline(slot, self.now);
             }
@@ -213,7 +222,7 @@ impl Fleet {
             Stage::Suspected
                 if self.now - due > LEAP_MS && self.cases.get(slot).is_some_and(|case| case.looks == 0) =>
             {
-                self.set_deadline(slot, self.now + i64::from(self.policy.grace_secs).max(1) * 1000);
+                self.set_deadline(slot, self.now + self.grace_ms(subject, trouble));
             }
             Stage::Suspected => {
                 self.signal(slot, Signal::GraceOver, effects);
@@ -224,7 +233,7 @@ impl Fleet {
                 let fresh_ms = i64::from(self.policy.fresh_secs) * 1000;
                 let looks = self.cases.get(slot).map_or(0, |case| case.looks);
                 let fresh = agreed_at != 0 && agreed_at >= asked_at && self.now - agreed_at <= fresh_ms;
-                if fresh && looks >= self.policy.fail_after {
+                if fresh && looks >= self.fail_after(subject, trouble) {
                     self.decide(slot, effects);
                 } else {
                     self.ask_look(slot, true);
@@ -236,34 +245,92 @@ impl Fleet {
                 self.set_deadline(slot, 0);
             }
             Stage::Decided => self.reconsider(slot, effects),
-            Stage::Held | Stage::Acting | Stage::Verifying | Stage::Closed => {}
+            Stage::Acting => self.meet_acting(slot, effects),
+            Stage::Verifying => self.meet_verifying(slot, effects),
+            Stage::Held | Stage::Closed => {}
         }
     }
 
-    /// A decision to hold is weighed anew after each `act_after_secs`, on a fresh look.
+    /// A decision that waits is weighed anew, on a fresh look; one that waits for something that will pass, as soon as it
+    /// has passed.
     fn reconsider(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
         let Some(case) = self.cases.get(slot) else { return };
         let fresh_ms = i64::from(self.policy.fresh_secs.max(1)) * 1000;
         let asked_lately = self.now - case.asked_at <= 3 * fresh_ms;
         if !asked_lately {
+            if self.still_waits(slot) {
+                self.await_reconsideration(slot);
+                return;
+            }
             self.ask_look(slot, true);
             self.set_deadline(slot, self.now + fresh_ms);
             return;
         }
         if case.agreed_at >= case.asked_at {
-            let judgement = self.judge_subject(case.subject, Some(slot), self.now);
-            let decision = self.weigh_decision(case.subject, case.trouble, &judgement);
-            if case.decision.as_ref() != Some(&decision) {
-                self.put_on_record(slot, judgement, decision, effects);
+            if let Some(case) = self.cases.get_mut(slot)
+                && case.work().repair.is_none()
+                && case.decision.as_ref().and_then(Decision::remedy) == Some(Remedy::TellSomeone)
+                && case.work.is_some()
+            {
+                // The ladder was climbed to its end; what failed then may work now.
+                case.work_mut().rung = 0;
             }
+            self.weigh_and_record(slot, false, effects);
         }
         self.await_reconsideration(slot);
     }
 
-    fn await_reconsideration(&mut self, slot: Slot) {
-        let held = self.cases.get(slot).is_some_and(|case| matches!(case.decision, Some(Decision::Hold { .. })));
-        let again_ms = i64::from(self.policy.act_after_secs.max(60)) * 1000;
-        self.set_deadline(slot, if held { self.now + again_ms } else { 0 });
+    /// What held the last decision back still does: then nobody need be asked again.
+    fn still_waits(&self, slot: Slot) -> bool {
+        let Some(case) = self.cases.get(slot) else { return false };
+        if !case.work().waits {
+            return false;
+        }
+        let judgement = self.judge_subject(case.subject, Some(slot), self.now);
+        match self.choose(slot, &judgement) {
+            Choice::Take { remedy, .. } => {
+                self.forbidden(slot, remedy).is_some()
+                    || self.doubted(case.subject).is_some()
+                    || self.restrained(slot, remedy).is_some()
+            }
+            // What was heard is too old to say: ask.
+            Choice::Leave { .. } => false,
+        }
+    }
+
+    pub(crate) fn await_reconsideration(&mut self, slot: Slot) {
+        let Some(case) = self.cases.get(slot) else { return };
+        if case.stage != Stage::Decided {
+            return;
+        }
+        let act_after_ms = self.act_after_ms(case.subject, case.trouble).max(60_000);
+        let again_ms = match &case.decision {
+            Some(Decision::Hold { .. }) if case.work().waits => Some(WAITS_AGAIN_MS),
+            Some(Decision::Hold { .. }) => Some(act_after_ms),
+            // The ladder is at its end; it is climbed again after a while.
+            Some(Decision::Will { remedy: Remedy::TellSomeone, .. }) => Some(CLIMB_AGAIN_MS),
+            _ => None,
+        };
+        self.set_deadline(slot, again_ms.map_or(0, |again_ms| self.now + again_ms));
+    }
+
+    /// How long a trouble may last before anybody looks, by the rules that fit.
+    fn grace_ms(&self, subject: Subject, trouble: Trouble) -> Millis {
+        i64::from(self.terms_of(subject, trouble).grace_secs).max(1) * 1000
+    }
+
+    /// How long it must have lasted before anything is decided.
+    fn act_after_ms(&self, subject: Subject, trouble: Trouble) -> Millis {
+        i64::from(self.terms_of(subject, trouble).act_after_secs) * 1000
+    }
+
+    fn fail_after(&self, subject: Subject, trouble: Trouble) -> u32 {
+        self.terms_of(subject, trouble).fail_after
+    }
+
+    fn terms_of(&self, subject: Subject, trouble: Trouble) -> Terms<'_> {
+        let cluster = self.locality(subject).cluster.map(|cluster| self.short(cluster)).unwrap_or_default();
+        self.policy.terms(cluster, trouble)
     }
 
     /// Asks for a fresh look on behalf of a case, of all witnesses or of ECS alone, and comes back to it.
@@ -307,27 +374,73 @@ impl Fleet {
         }
     }
 
-    /// Decides: what would be done, or why nothing.
+    /// Decides: what is done, what would be done, or why nothing.
     fn decide(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
+        self.weigh_and_record(slot, true, effects);
+        self.await_reconsideration(slot);
+    }
+
+    /// Weighs a case, writes the decision down if it is a new one, and begins what it says.
+    fn weigh_and_record(&mut self, slot: Slot, first: bool, effects: &mut Vec<Effect>) {
         let Some(case) = self.cases.get(slot) else { return };
-        let subject = case.subject;
-        let judgement = self.judge_subject(subject, Some(slot), self.now);
-        let decision = self.weigh_decision(subject, case.trouble, &judgement);
-        let before = match subject {
-            Subject::Host(host) => Some((host, self.standing(host))),
-            _ => None,
-        };
-        if !self.signal(slot, Signal::DecisionMade, effects) {
+        let judgement = self.judge_subject(case.subject, Some(slot), self.now);
+        let (decision, terms, waits) = self.weigh_decision(slot, &judgement);
+        if first && !self.moved(slot, Signal::DecisionMade, effects) {
             return;
         }
-        self.put_on_record(slot, judgement, decision, effects);
-        self.await_reconsideration(slot);
-        if let Some((host, before)) = before {
-            self.recount(host, &before);
+        let Some(case) = self.cases.get_mut(slot) else { return };
+        if waits || case.work.is_some() {
+            case.work_mut().waits = waits;
+        }
+        let begins = Self::acts(&decision);
+        if first || begins.is_some() || case.decision.as_ref() != Some(&decision) {
+            self.put_on_record(slot, judgement, decision, effects);
+        }
+        if let Some(remedy) = begins {
+            self.begin_repair(slot, remedy, terms, effects);
         }
     }
 
-    fn put_on_record(&mut self, slot: Slot, judgement: Judgement, decision: Decision, effects: &mut Vec<Effect>) {
+    /// What the case calls for, what forbids it, and how far muster may go. The last says that the decision waits for
+    /// something that will pass.
+    fn weigh_decision(&self, slot: Slot, judgement: &Judgement) -> (Decision, Option<Rung>, bool) {
+        let hold = |why: String, waits| (Decision::Hold { because: vec![why] }, None, waits);
+        let Some(case) = self.cases.get(slot) else { return hold("the case is over".to_owned(), false) };
+        let (remedy, terms, because) = match self.choose(slot, judgement) {
+            Choice::Take { remedy, terms, because, .. } => (remedy, terms, because),
+            Choice::Leave { because } => return (Decision::Hold { because }, None, false),
+        };
+        // I2 knows no exception, not even for a loss that a narrower doubt explains.
+        if let Some(why) = self.doubted(case.subject) {
+            return hold(why, false);
+        }
+        if let Some(why) = self.forbidden(slot, remedy) {
+            return hold(why, false);
+        }
+        let approved = case.work().approved.is_some_and(|(what, until)| what == remedy && self.now <= until);
+        let decision = match self.terms_of(case.subject, case.trouble).mode {
+            Mode::Observe => return hold("muster only watches here (mode observe)".to_owned(), false),
+            Mode::DryRun => return (Decision::Would { remedy, because }, None, false),
+            Mode::Approve if !approved && remedy != Remedy::TellSomeone => {
+                return (Decision::Ask { remedy, because }, None, false);
+            }
+            Mode::Approve | Mode::Act => Decision::Will { remedy, because },
+        };
+        if remedy != Remedy::TellSomeone
+            && let Some(why) = self.restrained(slot, remedy)
+        {
+            return hold(why, true);
+        }
+        (decision, terms, false)
+    }
+
+    pub(crate) fn put_on_record(
+        &mut self,
+        slot: Slot,
+        judgement: Judgement,
+        decision: Decision,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(case) = self.cases.get(slot) else { return };
         let (subject, trouble) = (case.subject, case.trouble);
         let zombies = match subject {
@@ -355,95 +468,6 @@ impl Fleet {
         }));
         let text = format!("{text} is {}: {}; {what}", judgement.verdict, judgement.reasons.join("; "));
         effects.push(Effect::Notify(Notice { case: id, severity: Severity::Critical, text }));
-    }
-
-    /// What would be done, unless too much around the host is away: I2 knows no exception, not even for a loss that a
-    /// narrower doubt explains.
-    fn weigh_decision(&self, subject: Subject, trouble: Trouble, judgement: &Judgement) -> Decision {
-        let chosen = self.choose(subject, trouble, judgement);
-        let Subject::Host(slot) = subject else { return chosen };
-        let crowded = self.standing(slot).keys().find(|key| self.loses_too_many(*key));
-        match (chosen, crowded) {
-            (Decision::Would { .. }, Some(key)) => Decision::Hold { because: vec![self.doubt_sentence(key, self.now)] },
-            (chosen, _) => chosen,
-        }
-    }
-
-    /// Chooses what would be done. Two independent witnesses for anything that ends a machine (I3).
-    fn choose(&self, subject: Subject, trouble: Trouble, judgement: &Judgement) -> Decision {
-        let machine_slot = match subject {
-            Subject::Host(slot) => self.hosts.get(slot).map_or(NONE, |host| host.machine),
-            Subject::Machine(slot) => slot,
-            Subject::Cohort(_) => NONE,
-        };
-        let machine = self.machines.get(machine_slot);
-        let fresh_ms = 3 * i64::from(self.policy.fresh_secs.max(1)) * 1000;
-        let is_fresh = |confirmed_at: Millis| self.now - confirmed_at <= fresh_ms;
-        let ec2_is_fresh = machine.is_some_and(|machine| is_fresh(machine.state.confirmed_at));
-        let ssm_is_fresh = machine.is_some_and(|machine| is_fresh(machine.ping.confirmed_at));
-        let in_group = machine.and_then(|machine| machine.group()).is_some();
-        let ping = machine.and_then(|machine| machine.ping.value).and_then(|ping| ping.online);
-        let would = |remedy: Remedy, because: &[&str]| Decision::Would {
-            remedy,
-            because: because.iter().map(|text| (*text).to_owned()).collect(),
-        };
-        let hold =
-            |because: &[&str]| Decision::Hold { because: because.iter().map(|text| (*text).to_owned()).collect() };
-        match judgement.verdict {
-            Verdict::AgentLost if ping.is_some() && !ssm_is_fresh => {
-                hold(&["what SSM said is too old to decide on, and it could not be asked again"])
-            }
-            Verdict::Ghost | Verdict::HostDown | Verdict::HostImpaired if !ec2_is_fresh => {
-                hold(&["what EC2 said is too old to decide on, and it could not be asked again"])
-            }
-            Verdict::AgentLost => match ping {
-                Some(true) => would(Remedy::RestartAgent, &["the cheapest remedy first", "SSM reaches the machine"]),
-                Some(false) if in_group => would(
-                    Remedy::Replace,
-                    &["two witnesses: ECS and SSM have both lost it", "its Auto Scaling group can make another"],
-                ),
-                Some(false) => {
-                    would(Remedy::TellSomeone, &["SSM does not reach it, and no Auto Scaling group owns it"])
-                }
-                None => {
-                    hold(&["only ECS speaks against it: SSM does not know the machine, so nothing can be restarted \
-                                and a second witness for a replacement is missing"])
-                }
-            },
-            Verdict::HostImpaired if trouble == Trouble::AgentAway && in_group => {
-                would(Remedy::Replace, &["two witnesses: ECS has lost the agent and EC2's status checks fail"])
-            }
-            Verdict::HostImpaired if trouble == Trouble::AgentAway => {
-                would(Remedy::TellSomeone, &["no Auto Scaling group owns the machine, so nobody would replace it"])
-            }
-            Verdict::HostImpaired => hold(&["the agent still answers: one witness is not enough"]),
-            Verdict::Ghost => would(Remedy::Deregister, &["two witnesses: ECS has lost the agent, EC2 the machine"]),
-            Verdict::HostDown => match machine.and_then(|machine| machine.state.value) {
-                Some(Ec2State::Stopped | Ec2State::Stopping) if in_group => {
-                    hold(&["its Auto Scaling group replaces a stopped machine by itself"])
-                }
-                Some(Ec2State::Stopped | Ec2State::Stopping) => {
-                    would(Remedy::TellSomeone, &["somebody stopped it, and no Auto Scaling group owns it"])
-                }
-                _ => hold(&["the machine is being terminated already"]),
-            },
-            Verdict::RuntimeImpaired => match ping {
-                Some(true) => would(Remedy::RestartRuntime, &["ECS's own check says so, and SSM reaches the machine"]),
-                _ => hold(&["SSM does not reach the machine, so the runtime cannot be restarted from here"]),
-            },
-            Verdict::NeverRegistered => would(
-                Remedy::Replace,
-                &["two witnesses: the group has it in service, and the cluster has never seen it"],
-            ),
-            Verdict::ExternalOffline => {
-                would(Remedy::TellSomeone, &["an ECS Anywhere machine can only be mended where it stands"])
-            }
-            Verdict::RegistrationFailed => {
-                would(Remedy::TellSomeone, &["the reason ECS gives must be mended first: a new host would fail alike"])
-            }
-            Verdict::DrainStuck => would(Remedy::TellSomeone, &["whoever drained it knows what may be stopped"]),
-            other => hold(&[&format!("the verdict is {other}: nothing to mend")]),
-        }
     }
 
     /// A host should have drained by now.
@@ -489,6 +513,7 @@ impl Fleet {
             return;
         }
         let judgement = self.judge_subject(Subject::Machine(slot), None, self.now);
+        self.launch_has_failed(slot);
         self.open_case(
             Opening {
                 trouble: Trouble::NeverRegistered,

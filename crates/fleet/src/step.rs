@@ -63,6 +63,8 @@ impl Fleet {
                 Timer::Gaps => self.look_up_gaps(),
                 Timer::Launch(slot) => self.meet_launch(slot, effects),
                 Timer::Drain(slot) => self.meet_drain(slot, effects),
+                Timer::Arrivals => self.meet_arrivals(),
+                Timer::Undoing => self.meet_undoing(effects),
             }
         }
     }

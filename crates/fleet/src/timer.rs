@@ -19,6 +19,10 @@ pub enum Timer {
     Launch(Slot),
     /// A host should have drained by now.
     Drain(Slot),
+    /// A replacement should have registered by now.
+    Arrivals,
+    /// Undoing is tried again.
+    Undoing,
 }
 
 /// All deadlines.

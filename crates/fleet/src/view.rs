@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::CaseId,
     journal::{Stage, Trouble},
-    remedy::Decision,
+    remedy::{Decision, Remedy},
     verdict::{Confidence, Testimony, Verdict},
 };
 
@@ -107,6 +107,34 @@ pub struct CaseView {
     pub held_by: Option<CaseId>,
     /// How many hosts a doubt covers; 1 otherwise.
     pub hosts: u32,
+    /// The remedy under way.
+    #[serde(default)]
+    pub under_way: Option<UnderWayView>,
+    /// What was tried before, oldest first.
+    #[serde(default)]
+    pub tried: Vec<TriedView>,
+}
+
+/// A remedy under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnderWayView {
+    /// What.
+    pub remedy: Remedy,
+    /// Since when.
+    pub since: Timestamp,
+    /// Its step: `evidence`, `drain`, `awaitdrained`, `perform`, `end`, …, or `verifying`.
+    pub step: String,
+}
+
+/// A remedy that was tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TriedView {
+    /// When it began.
+    pub at: Timestamp,
+    /// What.
+    pub remedy: Remedy,
+    /// How it ended.
+    pub ended: String,
 }
 
 /// Counts for gauges and headlines.

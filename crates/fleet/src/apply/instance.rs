@@ -159,7 +159,7 @@ impl Fleet {
         {
             host.capacity_provider = Some(names.keep(provider));
         }
-        believe_attributes(host, names, &fact.attributes);
+        believe_attributes(host, names, &fact.attributes, &self.policy.protection, road.is_look());
         moved
     }
 
@@ -190,7 +190,13 @@ impl Fleet {
 }
 
 /// Reads the attributes, unless they are the very bytes that were read last time.
-fn believe_attributes(host: &mut Host, names: &mut crate::names::Names, attributes: &Attributes<'_>) {
+fn believe_attributes(
+    host: &mut Host,
+    names: &mut crate::names::Names,
+    attributes: &Attributes<'_>,
+    protection: &crate::policy::Protection,
+    looked: bool,
+) {
     let print = match attributes {
         Attributes::Absent => return,
         Attributes::Raw(raw) => HASHER.hash_one(raw.as_bytes()) | 1,
@@ -211,6 +217,11 @@ fn believe_attributes(host: &mut Host, names: &mut crate::names::Names, attribut
     keep(&known.ami, &mut host.ami);
     keep(&known.subnet, &mut host.subnet);
     keep(&known.os_type, &mut host.os_type);
+    let mark = protection.mark_among(&known.marks);
+    // Tags come with looks alone: an event without them takes no protection away.
+    if looked || mark.is_some() {
+        host.protected = mark.map(Into::into);
+    }
     host.external = known.external;
     host.trunk = known.trunk;
 }

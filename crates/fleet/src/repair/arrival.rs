@@ -1,0 +1,98 @@
+//! Replacements that have not arrived yet. They cost budget as long: replacing faster than new machines register would
+//! empty a cluster one machine at a time.
+
+use serde::{Deserialize, Serialize};
+
+use super::Locality;
+use crate::{
+    case::Subject,
+    host::{Agent, Millis},
+    names::Name,
+    remedy::Remedy,
+    slab::Slot,
+    state::Fleet,
+    timer::Timer,
+};
+
+/// One replacement that a group was made to launch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Arrival {
+    /// When the machine's end was asked for, or the group raised.
+    pub(crate) since: Millis,
+    /// When it is called failed.
+    pub(crate) until: Millis,
+    /// Where the ended machine stood.
+    pub(crate) place: Locality,
+    /// What the ended machine shared with others.
+    pub(crate) values: [Option<Name>; 9],
+}
+
+impl Fleet {
+    /// From now on a new machine is waited for.
+    pub(crate) fn expect_arrival(&mut self, subject: Subject) {
+        let place = self.locality(subject);
+        if place.group.is_none() {
+            return;
+        }
+        let values = self.values_of(subject);
+        let until = self.now + i64::from(self.policy.replacement.arrival_secs) * 1000;
+        self.repairs.arrivals.push(Arrival { since: self.now, until, place, values });
+        self.timers.set(until, Timer::Arrivals);
+    }
+
+    /// A host has registered, or its agent has connected: perhaps it is one that was waited for.
+    pub(crate) fn greet(&mut self, slot: Slot) {
+        if self.repairs.arrivals.is_empty() {
+            return;
+        }
+        let Some(host) = self.hosts.get(slot) else { return };
+        if host.agent != Agent::Connected || host.hearsay {
+            return;
+        }
+        let Some(machine) = self.machine_of(host) else { return };
+        let (Some(group), first_seen) = (machine.group(), machine.first_seen.max(host.registered_at)) else { return };
+        let awaited = |arrival: &Arrival| arrival.place.group == Some(group) && first_seen > arrival.since;
+        let Some(at) = self.repairs.arrivals.iter().position(awaited) else { return };
+        // One machine answers for one arrival only.
+        if self.repairs.arrived.contains(&host.machine) {
+            return;
+        }
+        let machine_slot = host.machine;
+        self.repairs.arrivals.remove(at);
+        self.repairs.arrived.push_back(machine_slot);
+        while self.repairs.arrived.len() > 256 {
+            self.repairs.arrived.pop_front();
+        }
+        let values = self.cohort_values_of(slot);
+        self.note_trial(Remedy::Replace, values, true);
+    }
+
+    fn cohort_values_of(&self, slot: Slot) -> [Option<Name>; 9] {
+        self.hosts.get(slot).map_or([None; 9], |host| self.cohort_values(host))
+    }
+
+    /// A machine has never registered: that counts against what it shares with others, and if a replacement was waited
+    /// for in its group, this was it.
+    pub(crate) fn launch_has_failed(&mut self, slot: Slot) {
+        let Some(machine) = self.machines.get(slot) else { return };
+        let (group, first_seen) = (machine.group(), machine.first_seen);
+        let awaited = |arrival: &Arrival| arrival.place.group == group && first_seen > arrival.since;
+        if let Some(at) = self.repairs.arrivals.iter().position(awaited) {
+            self.repairs.arrivals.remove(at);
+        }
+        let values = self.machine_values(slot);
+        self.note_trial(Remedy::Replace, values, false);
+    }
+
+    /// Whoever has not arrived by now will not: that counts against what it was to share.
+    pub(crate) fn meet_arrivals(&mut self) {
+        let now = self.now;
+        let (late, waiting) =
+            std::mem::take(&mut self.repairs.arrivals).into_iter().partition(|arrival| arrival.until <= now);
+        self.repairs.arrivals = waiting;
+        let late: Vec<Arrival> = late;
+        for arrival in late {
+            self.note_trial(Remedy::Replace, arrival.values, false);
+        }
+    }
+}

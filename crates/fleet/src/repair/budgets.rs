@@ -1,0 +1,122 @@
+//! Counting against the budgets: what is under way, what has not arrived yet, and what began within the hour (I1).
+
+use super::{Begun, Locality};
+use crate::{
+    case::Subject,
+    cohort::Trait,
+    host::Millis,
+    policy::{Budget, Limit, Per},
+    slab::NONE,
+    state::Fleet,
+};
+
+const HOUR_MS: Millis = 3_600_000;
+
+impl Fleet {
+    /// Where the subject of a case stands.
+    pub(crate) fn locality(&self, subject: Subject) -> Locality {
+        match subject {
+            Subject::Host(slot) => {
+                let Some(host) = self.hosts.get(slot) else { return Locality::default() };
+                let membership = self.machine_of(host).and_then(|machine| machine.membership.value);
+                Locality {
+                    cluster: Some(host.cluster),
+                    zone: host.zone.or(membership.and_then(|membership| membership.zone)),
+                    group: membership.and_then(|membership| membership.group),
+                }
+            }
+            Subject::Machine(slot) if slot != NONE => {
+                let Some(machine) = self.machines.get(slot) else { return Locality::default() };
+                let membership = machine.membership.value;
+                Locality {
+                    cluster: self.cluster_of_machine(machine),
+                    zone: membership.and_then(|membership| membership.zone),
+                    group: machine.group(),
+                }
+            }
+            _ => Locality::default(),
+        }
+    }
+
+    /// The sentence that forbids one more disturbance at a place because a budget is used up. What is under way counts
+    /// even when the budget has shrunk since.
+    pub(crate) fn budget_sentence(&self, place: Locality) -> Option<String> {
+        let cluster = place.cluster.map(|cluster| self.short(cluster).to_owned()).unwrap_or_default();
+        self.policy.budgets.iter().filter(|budget| crate::glob::fits_any(&budget.clusters, &cluster)).find_map(
+            |budget| {
+                let hosts = self.hosts_within(budget.per, place)?;
+                let over = |used: u32, limit: Limit, when: &str| {
+                    let most = limit.of(hosts);
+                    (used >= most).then(|| {
+                        format!(
+                            "the budget is used up: {used} of at most {most} ({limit} of {hosts}) disturbed {when} {}",
+                            budget.per.words()
+                        )
+                    })
+                };
+                let at_once = budget.at_once.and_then(|limit| over(self.under_way(budget, place), limit, "at once"));
+                at_once.or_else(|| {
+                    budget
+                        .per_hour
+                        .and_then(|limit| over(self.begun_within_hour(budget, place), limit, "within the last hour"))
+                })
+            },
+        )
+    }
+
+    /// How many hosts a budget speaks of; `None` when the place does not say, so the budget does not apply.
+    fn hosts_within(&self, per: Per, place: Locality) -> Option<u32> {
+        let tally = |key| self.cohorts.tally(key).members;
+        match per {
+            Per::Fleet => Some(
+                self.cohorts.iter().filter(|((shared, _), _)| *shared == Trait::Place).map(|(_, it)| it.members).sum(),
+            ),
+            Per::Cluster => place.cluster.map(|cluster| tally((Trait::Cluster, cluster))),
+            Per::Zone => {
+                let (cluster, zone) = (place.cluster?, place.zone?);
+                Some(tally((Trait::Zone, zone)).min(tally((Trait::Cluster, cluster))))
+            }
+            Per::Group => place.group.map(|group| tally((Trait::Group, group))),
+        }
+    }
+
+    fn under_way(&self, budget: &Budget, place: Locality) -> u32 {
+        let active = self.repairs.active.iter().filter_map(|&slot| {
+            let case = self.cases.get(slot)?;
+            case.repair()?.remedy.disturbs().then(|| self.locality(case.subject))
+        });
+        let arriving = self.repairs.arrivals.iter().map(|arrival| arrival.place);
+        active.chain(arriving).filter(|other| self.same(budget, place, *other)).count() as u32
+    }
+
+    fn begun_within_hour(&self, budget: &Budget, place: Locality) -> u32 {
+        self.repairs
+            .begun
+            .iter()
+            .filter(|begun| self.now - begun.at < HOUR_MS && self.same(budget, place, begun.place))
+            .count() as u32
+    }
+
+    fn same(&self, budget: &Budget, one: Locality, other: Locality) -> bool {
+        match budget.per {
+            // A budget for some clusters counts what goes on in those.
+            Per::Fleet => {
+                let name = other.cluster.map(|cluster| self.short(cluster)).unwrap_or_default();
+                crate::glob::fits_any(&budget.clusters, name)
+            }
+            Per::Cluster => one.cluster == other.cluster,
+            Per::Zone => one.cluster == other.cluster && one.zone == other.zone,
+            Per::Group => one.group == other.group,
+        }
+    }
+
+    /// Writes a disturbance down that begins now.
+    pub(crate) fn spend(&mut self, place: Locality) {
+        let now = self.now;
+        let begun = &mut self.repairs.begun;
+        while begun.front().is_some_and(|begun| now - begun.at >= HOUR_MS) {
+            begun.pop_front();
+        }
+        begun.push_back(Begun { at: now, place });
+    }
+}
