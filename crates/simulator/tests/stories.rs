@@ -37,12 +37,13 @@ fn live(name: &str, most: i64) -> Lived {
         sweep_every_ms: how.sweep_every_ms,
         events_unreliable: !simulation.faults.events.none(),
         calls_unreliable: name == "throttled",
-        clock_stepped: false,
+        ..Conditions::default()
     };
-    let violations = judges::judge(&simulation.world, &recorder.history, &conditions);
+    let history = recorder.finish();
+    let violations = judges::judge(&simulation.world, &history, &conditions);
     let told: Vec<String> = violations.iter().map(ToString::to_string).collect();
     assert!(told.is_empty(), "{name}:\n{}", told.join("\n"));
-    Lived { simulation, turn, history: recorder.history }
+    Lived { simulation, turn, history }
 }
 
 fn new_turn(at: Moment) -> Turn {
@@ -90,7 +91,7 @@ fn an_agent_that_stays_away_is_the_only_one_decided_upon() {
     assert_eq!(lived.remedies().len(), 1, "{:?}", lived.remedies());
     let host = lived.simulation.world.host_arn(simulator::world::HostId(4));
     let moved = lived.history.records.iter().find(|noted| text(&noted.record, "kind") == "decided").unwrap();
-    let case = judges::history::case(&moved.record).unwrap();
+    let case = moved.case().unwrap();
     assert_eq!(lived.history.cases()[&case].subject, host);
 }
 

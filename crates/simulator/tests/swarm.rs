@@ -106,6 +106,7 @@ fn live(seed: u64) -> Run {
         events_unreliable: !faults.events.none(),
         calls_unreliable: faults.api != Faults::default().api,
         clock_stepped,
+        ..Conditions::default()
     };
     let mut violations = judges::judge(&simulation.world, &recorder.history, &conditions);
     if !clock_stepped {

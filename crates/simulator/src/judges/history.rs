@@ -1,21 +1,22 @@
-//! What was recorded, asked and shown, as data.
+//! What was recorded, asked, called, sent and shown, as data.
 
 use std::collections::BTreeMap;
 
-use engine::{
-    ports::{Body, Look},
-    turn::{Taken, Turn},
-};
 use serde_json::Value;
 
 use super::Violation;
-use crate::{clock::Moment, direct::Watcher, simulation::Simulation};
+use crate::{
+    clock::Moment,
+    world::{HostId, MachineId},
+};
 
 /// A record and the world's time when it was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Noted {
     /// The world's time.
     pub at: Moment,
+    /// Which muster, where there are several.
+    pub by: u8,
     /// The record, as the journal spells it.
     pub record: Value,
 }
@@ -33,6 +34,110 @@ pub struct Asked {
     pub ids: Vec<String>,
 }
 
+/// What one look was told of one thing, re-reads before acts included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The world's time.
+    pub at: Moment,
+    /// By which muster.
+    pub by: u8,
+    /// Container instance ARN or machine id.
+    pub id: String,
+    /// `hosts`, `machines` or `pings`.
+    pub kind: &'static str,
+    /// It speaks against the host: its agent is away, its checks fail or it does not run, its ping is lost.
+    pub against: bool,
+}
+
+/// A call that a remedy made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The world's time.
+    pub at: Moment,
+    /// By which muster.
+    pub by: u8,
+    /// The intent, as the journal spells it.
+    pub intent: Value,
+    /// A call of the same intent may have been made before.
+    pub again: bool,
+    /// The truth about its target at that moment.
+    pub then: Then,
+    /// When its end was seen, and what was said.
+    pub ended: Option<(Moment, Value)>,
+}
+
+/// The truth about the target of a call, when it was made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Then {
+    /// The container instance.
+    pub host: Option<HostId>,
+    /// The machine.
+    pub machine: Option<MachineId>,
+    /// What ECS says: `ACTIVE`, `DRAINING`, …; empty for a machine without a registration.
+    pub status: String,
+    /// `agentConnected`.
+    pub connected: bool,
+    /// The machine runs.
+    pub runs: bool,
+    /// The machine is terminated or forgotten.
+    pub gone: bool,
+    /// EC2's checks fail, the machine does not run, or SSM has lost it.
+    pub witnessed: bool,
+    /// Tasks that truly run on it, by their groups.
+    pub tasks: Vec<String>,
+    /// Of those, the ones that a service protects from scale-in.
+    pub protected_tasks: usize,
+    /// Tags and custom attributes, `name=value`.
+    pub marks: Vec<String>,
+    /// When it registered.
+    pub registered_at: Option<Moment>,
+    /// Zone.
+    pub zone: String,
+    /// Auto Scaling group.
+    pub group: String,
+}
+
+/// Something that truly happened in the account because somebody called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happened {
+    /// When.
+    pub at: Moment,
+    /// By which muster.
+    pub by: u8,
+    /// The token of the intent.
+    pub token: String,
+    /// The act, `drain`, `terminate-in-group`, ….
+    pub act: String,
+    /// On which machine.
+    pub machine: Option<MachineId>,
+    /// The epoch of the lease under which it was called.
+    pub epoch: u64,
+}
+
+/// A page that a receiver took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrived {
+    /// When.
+    pub at: Moment,
+    /// From which muster.
+    pub by: u8,
+    /// The page, as JSON.
+    pub page: Value,
+}
+
+/// What an operator asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatorAct {
+    /// When.
+    pub at: Moment,
+    /// Of which muster.
+    pub by: u8,
+    /// The request, as JSON.
+    pub request: Value,
+    /// It was granted.
+    pub granted: bool,
+}
+
 /// Everything that a run leaves behind.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -40,11 +145,28 @@ pub struct History {
     pub records: Vec<Noted>,
     /// Looks in order.
     pub looks: Vec<Asked>,
-    /// Cases that notices were about, with the world's time.
-    pub notices: Vec<(Moment, u64)>,
-    /// What [`Recorder`] found wrong with the order of journal and effects.
+    /// What looks were told in order.
+    pub seen: Vec<Seen>,
+    /// Cases that notices were about, with the world's time and the muster.
+    pub notices: Vec<(Moment, u8, u64)>,
+    /// Calls in order.
+    pub calls: Vec<Call>,
+    /// What truly happened, in order.
+    pub happened: Vec<Happened>,
+    /// Pages in the order of their making.
+    pub pages: Vec<Arrived>,
+    /// Pages in the order of their arrival.
+    pub arrived: Vec<Arrived>,
+    /// What operators asked for, in order.
+    pub operator: Vec<OperatorAct>,
+    /// Crashes in order.
+    pub crashes: Vec<(Moment, u8)>,
+    /// What the recorder found wrong on the way: the order of journal and effects, rows lost by a crash.
     pub disorder: Vec<Violation>,
 }
+
+/// A case's number, with its muster: each has a journal of its own.
+pub type CaseKey = (u8, u64);
 
 /// One case, from its records.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,16 +177,26 @@ pub struct CaseLife {
     pub trouble: String,
     /// ARN, EC2 id or cohort.
     pub subject: String,
+    /// Cluster ARN; empty for a doubt wider than a cluster.
+    pub cluster: String,
     /// When it was opened.
     pub opened: Moment,
     /// When it was closed, if it was.
     pub closed: Option<Moment>,
+    /// Its moves: when, to which stage.
+    pub moves: Vec<(Moment, String)>,
 }
 
 impl CaseLife {
     /// The case was open at this moment.
     pub fn open_at(&self, at: Moment) -> bool {
         self.opened <= at && self.closed.is_none_or(|closed| closed >= at)
+    }
+
+    /// The stage it stood at at this moment.
+    pub fn stage_at(&self, at: Moment) -> &str {
+        let before = self.moves.iter().take_while(|(moved, _)| *moved <= at).last();
+        before.map_or("suspected", |(_, stage)| stage)
     }
 }
 
@@ -78,30 +210,120 @@ pub fn case(record: &Value) -> Option<u64> {
     record.get("case").and_then(Value::as_u64)
 }
 
-/// The remedy of a decision to act; `None` for a decision to hold, or another record.
+/// The remedy of a decision to act, in a dry run, after approval or at once; `None` for a decision to hold, or another
+/// record.
 pub fn would(record: &Value) -> Option<&str> {
-    record.get("decision")?.get("would")?.get("remedy")?.as_str()
+    chosen(record).map(|(_, remedy)| remedy)
+}
+
+/// How and what a decision chose: (`would`, `ask` or `will`, remedy).
+pub fn chosen(record: &Value) -> Option<(&'static str, &str)> {
+    let decision = record.get("decision")?;
+    ["would", "ask", "will"].into_iter().find_map(|how| Some((how, decision.get(how)?.get("remedy")?.as_str()?)))
+}
+
+/// The word of an act, as an intent spells it: a word, or a word with its details.
+pub fn act_word(intent: &Value) -> &str {
+    match intent.get("act") {
+        Some(Value::String(word)) => word,
+        Some(Value::Object(fields)) => fields.keys().next().map_or("", String::as_str),
+        _ => "",
+    }
+}
+
+/// The word of a result, `done`, `unfit`, ….
+pub fn result_word(result: &Value) -> &str {
+    match result {
+        Value::String(word) => word,
+        Value::Object(fields) => fields.keys().next().map_or("", String::as_str),
+        _ => "",
+    }
+}
+
+impl Noted {
+    /// The kind of record.
+    pub fn kind(&self) -> &str {
+        text(&self.record, "kind")
+    }
+
+    /// The case it is about.
+    pub fn case(&self) -> Option<CaseKey> {
+        let case = case(&self.record).or_else(|| self.record.get("intent")?.get("case")?.as_u64());
+        case.map(|case| (self.by, case))
+    }
+}
+
+impl Call {
+    /// `drain`, `terminate-in-group`, ….
+    pub fn act(&self) -> &str {
+        act_word(&self.intent)
+    }
+
+    /// `restart-agent`, `replace`, ….
+    pub fn remedy(&self) -> &str {
+        text(&self.intent, "remedy")
+    }
+
+    /// On behalf of which case.
+    pub fn case(&self) -> CaseKey {
+        (self.by, case(&self.intent).unwrap_or(0))
+    }
+
+    /// Its token.
+    pub fn token(&self) -> &str {
+        text(&self.intent, "token")
+    }
+
+    /// A field of its target; empty when it is not there.
+    pub fn target(&self, field: &str) -> &str {
+        self.intent.get("target").map_or("", |target| text(target, field))
+    }
+
+    /// The shell kept it from being made, or a second reading did.
+    pub fn was_made(&self) -> bool {
+        let word = self.ended.as_ref().map_or("", |(_, result)| result_word(result));
+        !matches!(word, "unfit" | "withheld" | "denied")
+    }
+
+    /// Ends the machine.
+    pub fn ends_machine(&self) -> bool {
+        matches!(self.act(), "terminate-in-group" | "mark-unhealthy" | "terminate")
+    }
+
+    /// Disturbs what runs on the host. Reading disturbs nothing, nor does undoing; a ghost has nothing left to disturb,
+    /// and the size of a group is not the host's.
+    pub fn disturbs(&self) -> bool {
+        let spared = matches!(self.act(), "save-evidence" | "undrain" | "set-desired");
+        !spared && !(self.act() == "deregister" && self.remedy() == "deregister")
+    }
 }
 
 impl History {
-    /// All cases by number.
-    pub fn cases(&self) -> BTreeMap<u64, CaseLife> {
-        let mut cases: BTreeMap<u64, CaseLife> = BTreeMap::new();
+    /// All cases of all musters.
+    pub fn cases(&self) -> BTreeMap<CaseKey, CaseLife> {
+        let mut cases: BTreeMap<CaseKey, CaseLife> = BTreeMap::new();
         for noted in &self.records {
-            let Some(number) = case(&noted.record) else { continue };
-            match text(&noted.record, "kind") {
+            let Some(key) = noted.case() else { continue };
+            match noted.kind() {
                 "case-opened" => {
                     let life = CaseLife {
-                        case: number,
+                        case: key.1,
                         trouble: text(&noted.record, "trouble").to_owned(),
                         subject: text(&noted.record, "subject").to_owned(),
+                        cluster: text(&noted.record, "cluster").to_owned(),
                         opened: noted.at,
                         closed: None,
+                        moves: Vec::new(),
                     };
-                    cases.insert(number, life);
+                    cases.insert(key, life);
+                }
+                "case-moved" => {
+                    if let Some(life) = cases.get_mut(&key) {
+                        life.moves.push((noted.at, text(&noted.record, "to").to_owned()));
+                    }
                 }
                 "case-closed" => {
-                    if let Some(life) = cases.get_mut(&number) {
+                    if let Some(life) = cases.get_mut(&key) {
                         life.closed = Some(noted.at);
                     }
                 }
@@ -110,61 +332,9 @@ impl History {
         }
         cases
     }
-}
 
-/// Writes the history down during a drive, and checks at every turn that the journal came first.
-#[derive(Debug, Default)]
-pub struct Recorder {
-    /// The history so far.
-    pub history: History,
-    seen: i64,
-}
-
-impl Recorder {
-    /// An empty one.
-    pub fn new() -> Self {
-        Self::default()
+    /// The records of one kind.
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Noted> {
+        self.records.iter().filter(move |noted| noted.kind() == kind)
     }
-}
-
-impl Watcher for Recorder {
-    fn turned(&mut self, now: Moment, _: &Simulation, turn: &Turn, taken: &Taken) {
-        let records: Vec<Value> =
-            taken.records.iter().map(|record| serde_json::to_value(record).unwrap_or(Value::Null)).collect();
-        if !records.is_empty() || !taken.notices.is_empty() || !taken.looks.is_empty() {
-            let mut journaled = Vec::new();
-            let mut inputs = 0;
-            let read = turn.journal().read(self.seen, &mut |entry| {
-                match &entry.body {
-                    Body::Input(_) => inputs += 1,
-                    Body::Record(record) => journaled.push(serde_json::to_value(record).unwrap_or(Value::Null)),
-                    _ => {}
-                }
-                true
-            });
-            let mut wrong = |what: String| self.history.disorder.push(Violation { invariant: "I5", at: now, what });
-            if let Err(error) = read {
-                wrong(format!("the journal cannot be read back: {error}"));
-            } else if !journaled.ends_with(&records) {
-                let missing = records.iter().find(|record| !journaled.contains(record));
-                wrong(format!("handed out before it was in the journal: {missing:?}"));
-            } else if inputs == 0 {
-                wrong("effects without an input in the journal".to_owned());
-            }
-        }
-        self.seen = taken.last_seq;
-        self.history.records.extend(records.into_iter().map(|record| Noted { at: now, record }));
-        self.history.looks.extend(taken.looks.iter().map(|look| asked(now, look)));
-        self.history.notices.extend(taken.notices.iter().map(|notice| (now, u64::from(notice.case.0))));
-    }
-}
-
-fn asked(at: Moment, look: &Look) -> Asked {
-    let (kind, of, ids) = match look {
-        Look::Hosts { cluster, arns } => ("hosts", cluster, arns),
-        Look::Tasks { cluster, arns } => ("tasks", cluster, arns),
-        Look::Machines { place, ids } => ("machines", place, ids),
-        Look::Pings { place, ids } => ("pings", place, ids),
-    };
-    Asked { at, kind, of: of.clone(), ids: ids.clone() }
 }

@@ -1,5 +1,5 @@
 //! I2, blindness: while a fifth of a cohort (and at least three hosts) is away for one reason, nothing is decided to be
-//! done to any of them.
+//! done to any of them, and nothing is.
 
 use super::{Conditions, History, TruthLog, Violation, history};
 use crate::{
@@ -18,8 +18,11 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
     let mut found = Vec::new();
     for noted in &history.records {
         // Telling a person disturbs no host; a ghost's machine is gone whatever may be wrong with the others.
-        let Some("restart-agent" | "restart-runtime" | "replace") = history::would(&noted.record) else { continue };
-        let Some(life) = history::case(&noted.record).and_then(|number| cases.get(&number)) else { continue };
+        let spared = |remedy: &str| matches!(remedy, "tell-someone" | "deregister");
+        if history::would(&noted.record).is_none_or(spared) {
+            continue;
+        }
+        let Some(life) = noted.case().and_then(|key| cases.get(&key)) else { continue };
         if life.trouble != "agent-away" {
             continue;
         }
@@ -33,6 +36,22 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
                 life.case, life.subject
             );
             found.push(Violation { invariant: "I2", at: noted.at, what });
+        }
+    }
+    // What was decided before the loss was seen must not begin after it. One more minute, for calls under way.
+    for call in history.calls.iter().filter(|call| call.was_made() && call.disturbs()) {
+        let (Some(life), Some(machine)) = (cases.get(&call.case()), call.then.machine) else { continue };
+        if life.trouble != "agent-away" || call.then.gone {
+            continue;
+        }
+        if let Some((cohort, away, of)) = blind_cohort(world, truth, machine, call.at, away_ms + MINUTE) {
+            let what = format!(
+                "case {}: {} of {} while {away} of {of} hosts of {cohort} were away",
+                life.case,
+                call.act(),
+                life.subject
+            );
+            found.push(Violation { invariant: "I2", at: call.at, what });
         }
     }
     found

@@ -1,35 +1,53 @@
-//! I3, two witnesses: a decision that would end a machine is preceded, at most a minute and a half before, by a look at
-//! the host in ECS and by a look at its machine by somebody else. A sweep looks at everything.
+//! I3, two witnesses: what would end a machine, or what runs on it, is preceded at most half a minute before by a look
+//! at ECS that says the agent is away, and by somebody else who speaks against the machine. Decisions of a dry run may
+//! rest on looks three times as old. A sweep looks at everything.
 
-use super::{Conditions, History, TruthLog, Violation, history};
-use crate::world::World;
+use super::{Call, Conditions, History, TruthLog, Violation, history};
+use crate::{
+    clock::{Moment, SECOND},
+    world::World,
+};
 
 /// Three times the freshness that a decision asks for, and the time an answer takes.
-const FRESH_MS: i64 = 95_000;
+const DECIDED_FRESH_MS: i64 = 95_000;
 
-/// Judges all decisions that would replace the machine of a host whose agent is away.
+/// I3's half minute, and the time the calls between the reading and the act take.
+const ACTED_FRESH_MS: i64 = 35 * SECOND;
+
+/// Judges all decisions that would replace the machine of a host whose agent is away, and all calls that end one.
 pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
+    let mut found = decisions(world, history, conditions);
+    for call in history.calls.iter().filter(|call| call.was_made()) {
+        let releases = call.act() == "deregister" && call.remedy() == "release-tasks";
+        if call.ends_machine() || releases || call.act() == "reboot" {
+            found.extend(judge_call(history, call, conditions));
+        }
+    }
+    found
+}
+
+fn decisions(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
     let cases = history.cases();
     let mut found = Vec::new();
     for noted in &history.records {
         if history::would(&noted.record) != Some("replace") {
             continue;
         }
-        let Some(life) = history::case(&noted.record).and_then(|number| cases.get(&number)) else { continue };
+        let Some(life) = noted.case().and_then(|key| cases.get(&key)) else { continue };
         if life.trouble != "agent-away" {
             continue;
         }
         let machine = TruthLog::host_of(world, &life.subject).and_then(|id| world.host(id)).map(|it| it.machine);
         let Some(machine) = machine.map(|machine| world.machine_id(machine)) else { continue };
         let since_sweep_ms = noted.at.since(conditions.started).rem_euclid(conditions.sweep_every_ms.max(1));
-        if conditions.sweep_every_ms > 0 && since_sweep_ms <= FRESH_MS {
+        if conditions.sweep_every_ms > 0 && since_sweep_ms <= DECIDED_FRESH_MS {
             continue;
         }
         let lately = |kinds: &[&str], id: &str| {
             history.looks.iter().any(|asked| {
                 kinds.contains(&asked.kind)
                     && asked.at <= noted.at
-                    && noted.at.since(asked.at) <= FRESH_MS
+                    && noted.at.since(asked.at) <= DECIDED_FRESH_MS
                     && asked.ids.iter().any(|other| other == id)
             })
         };
@@ -43,4 +61,55 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
         }
     }
     found
+}
+
+fn judge_call(history: &History, call: &Call, conditions: &Conditions) -> Vec<Violation> {
+    let (host, machine) = (call.target("host"), call.target("machine"));
+    let heard = |id: &str, kinds: &[&str], must_speak_against: bool| {
+        let from: Moment = call.at.plus(-ACTED_FRESH_MS);
+        let lately = history.seen.iter().rev().take_while(|seen| seen.at >= from).filter(|seen| seen.at <= call.at);
+        lately.into_iter().any(|seen| {
+            seen.by == call.by && seen.id == id && kinds.contains(&seen.kind) && (seen.against || !must_speak_against)
+        })
+    };
+    let mut found = Vec::new();
+    let mut wrong = |what: String| found.push(Violation { invariant: "I3", at: call.at, what });
+    let what = format!("case {}: {} of {machine}", call.case().1, call.act());
+    // Runtime and status-check troubles are told by ECS and EC2 while the agent answers: there ECS is only read.
+    let away_matters = call.intent["expects"]["agent_away"].as_bool().unwrap_or(false);
+    if !host.is_empty() && !heard(host, &["hosts"], away_matters) {
+        wrong(format!("{what}, and no look of the last half minute at {host} in ECS says that it is away"));
+    }
+    if !machine.is_empty() && !heard(machine, &["machines", "pings"], true) {
+        wrong(format!("{what}, and neither EC2 nor SSM has spoken against it within half a minute"));
+    }
+    // What they said must be so: their answers are at most as old as the account lets them be.
+    if !machine.is_empty() && !call.then.witnessed && conditions.stale_ms == 0 {
+        wrong(format!("{what}, which runs, passes its checks and answers SSM"));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::judges::{Seen, Then};
+
+    #[test]
+    fn a_termination_on_one_witness_or_on_an_old_look_is_a_violation() {
+        let intent = json!({"case": 1, "remedy": "replace", "act": {"terminate-in-group": {"shrink": false}},
+            "token": "t", "expects": {"agent_away": true}, "target": {"host": "arn:h", "machine": "i-1"}});
+        let then = Then { witnessed: true, ..Then::default() };
+        let call = Call { at: Moment(100_000), by: 0, intent, again: false, then, ended: None };
+        let seen = |at: i64, id: &str, kind| Seen { at: Moment(at), by: 0, id: id.into(), kind, against: true };
+        let judge = |seen: Vec<Seen>| {
+            let history = History { seen, calls: vec![call.clone()], ..History::default() };
+            super::judge(&World::new(1, Moment(0)), &history, &Conditions::default()).len()
+        };
+        assert_eq!(judge(vec![seen(90_000, "arn:h", "hosts"), seen(91_000, "i-1", "pings")]), 0);
+        assert_eq!(judge(vec![seen(90_000, "arn:h", "hosts")]), 1);
+        assert_eq!(judge(vec![seen(30_000, "arn:h", "hosts"), seen(91_000, "i-1", "pings")]), 1);
+    }
 }

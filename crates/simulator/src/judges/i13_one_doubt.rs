@@ -1,25 +1,28 @@
-//! I13, one doubt a storm: no two doubts name the same cohort at the same time, and no host of a doubt is also told of
-//! by itself.
+//! I13, one page a storm: no two doubts name the same cohort at the same time, and no host that a doubt covers is also
+//! paged of by itself.
 
 use std::collections::BTreeMap;
 
-use super::{History, Violation, history};
+use super::{
+    CaseLife, History, Violation,
+    history::{self, CaseKey},
+};
 
 /// Judges the doubts, by the cohort that each one names at the moment.
 pub fn judge(history: &History) -> Vec<Violation> {
     let cases = history.cases();
     let mut found = Vec::new();
-    let mut named: BTreeMap<u64, String> = BTreeMap::new();
+    let mut named: BTreeMap<CaseKey, String> = BTreeMap::new();
     for noted in &history.records {
-        let Some(life) = history::case(&noted.record).and_then(|number| cases.get(&number)) else { continue };
+        let Some((key, life)) = noted.case().and_then(|key| cases.get_key_value(&key)) else { continue };
         if life.trouble != "doubt" {
             continue;
         }
-        let name = match history::text(&noted.record, "kind") {
+        let name = match noted.kind() {
             "case-opened" => Some(life.subject.clone()),
             "case-moved" => restated(&noted.record),
             "case-closed" => {
-                named.remove(&life.case);
+                named.remove(key);
                 continue;
             }
             _ => continue,
@@ -29,11 +32,34 @@ pub fn judge(history: &History) -> Vec<Violation> {
             found.push(Violation { invariant: "I13", at: noted.at, what });
             continue;
         };
-        if let Some((other, _)) = named.iter().find(|(case, other)| **case != life.case && **other == name) {
-            let what = format!("case {} doubts {name} while case {other} does already", life.case);
+        if let Some((other, _)) = named.iter().find(|(other, held)| *other != key && other.0 == key.0 && **held == name)
+        {
+            let what = format!("case {} doubts {name} while case {} does already", life.case, other.1);
             found.push(Violation { invariant: "I13", at: noted.at, what });
         }
-        named.insert(life.case, name);
+        named.insert(*key, name);
+    }
+    found.extend(pages_of_the_held(history, &cases));
+    found
+}
+
+/// Firings about hosts alone whose cases were all held by a doubt when they were made.
+fn pages_of_the_held(history: &History, cases: &BTreeMap<CaseKey, CaseLife>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for page in history.pages.iter().filter(|page| history::text(&page.page, "kind") == "firing") {
+        let about: Vec<&CaseLife> = page.page["cases"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|case| cases.get(&(page.by, case.as_u64()?)))
+            .collect();
+        // A page that is made in the turn in which a case was held was on its way.
+        let held = |life: &&CaseLife| life.stage_at(page.at.plus(-1)) == "held" && life.stage_at(page.at) == "held";
+        if !about.is_empty() && about.iter().all(held) {
+            let hosts: Vec<&str> = about.iter().map(|life| life.subject.as_str()).take(3).collect();
+            let what = format!("page {} is about {hosts:?} alone, which a doubt covers", page.page["id"]);
+            found.push(Violation { invariant: "I13", at: page.at, what });
+        }
     }
     found
 }
@@ -53,7 +79,7 @@ mod tests {
     use crate::{clock::Moment, judges::Noted};
 
     fn history(records: Vec<serde_json::Value>) -> History {
-        let records = records.into_iter().map(|record| Noted { at: Moment(0), record }).collect();
+        let records = records.into_iter().map(|record| Noted { at: Moment(0), by: 0, record }).collect();
         History { records, ..History::default() }
     }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{History, Violation, history};
+use super::{
+    History, Violation,
+    history::{self, CaseKey},
+};
 
 /// The moves a case may make. The order waits, looks again, confirms, decides; a doubt may hold it anywhere and let go
 /// of it, and it may be over at any time. Besides, a confirmed or decided case may come to `confirmed` again when its
@@ -25,22 +28,30 @@ const MOVES: &[(&str, &str)] = &[
     ("held", "confirming"),
     ("held", "confirmed"),
     ("held", "decided"),
+    // Acting: from a decision, into the wait for its success or back to a decision about the next rung.
+    ("decided", "acting"),
+    ("acting", "verifying"),
+    ("acting", "confirmed"),
+    ("acting", "held"),
+    ("verifying", "confirmed"),
+    ("verifying", "held"),
 ];
 
 /// Judges the moves of every case and all durations.
 pub fn judge(history: &History) -> Vec<Violation> {
     let mut found = Vec::new();
-    let mut stages: BTreeMap<u64, (String, String)> = BTreeMap::new();
-    let mut doubts: BTreeMap<u64, Value> = BTreeMap::new();
+    let mut stages: BTreeMap<CaseKey, (String, String)> = BTreeMap::new();
+    let mut doubts: BTreeMap<CaseKey, Value> = BTreeMap::new();
     for noted in &history.records {
         let mut wrong = |what: String| found.push(Violation { invariant: "I19", at: noted.at, what });
-        let Some(case) = history::case(&noted.record) else { continue };
-        match history::text(&noted.record, "kind") {
+        let Some(key) = noted.case() else { continue };
+        let case = key.1;
+        match noted.kind() {
             "case-opened" => {
                 if history::text(&noted.record, "trouble") == "doubt" {
-                    doubts.insert(case, noted.record["reasons"].clone());
+                    doubts.insert(key, noted.record["reasons"].clone());
                 }
-                if stages.insert(case, Default::default()).is_some() {
+                if stages.insert(key, Default::default()).is_some() {
                     wrong(format!("case {case} is opened twice"));
                 }
             }
@@ -48,8 +59,8 @@ pub fn judge(history: &History) -> Vec<Violation> {
                 let (from, to) = (history::text(&noted.record, "from"), history::text(&noted.record, "to"));
                 let reasons = &noted.record["reasons"];
                 let restated =
-                    doubts.get_mut(&case).is_some_and(|held| std::mem::replace(held, reasons.clone()) != *reasons);
-                match stages.get_mut(&case) {
+                    doubts.get_mut(&key).is_some_and(|held| std::mem::replace(held, reasons.clone()) != *reasons);
+                match stages.get_mut(&key) {
                     None => wrong(format!("case {case} moves and is not open")),
                     Some((stage, verdict)) => {
                         let now = history::text(&noted.record, "verdict");
@@ -72,7 +83,7 @@ pub fn judge(history: &History) -> Vec<Violation> {
                 if lasted.is_none_or(|secs| secs < 0) {
                     wrong(format!("case {case} lasted {lasted:?} s"));
                 }
-                if stages.remove(&case).is_none() {
+                if stages.remove(&key).is_none() {
                     wrong(format!("case {case} is closed and was not open"));
                 }
             }

@@ -1,0 +1,270 @@
+//! Writes the history down during a drive, and checks at every turn that the journal came first, and after every crash
+//! that it kept what it had.
+
+use std::collections::BTreeMap;
+
+use engine::{
+    ports::{Body, Entry, Intent, Look, Page, Scope, Sweep, observation},
+    turn::{Taken, Turn},
+};
+use serde_json::Value;
+
+use super::{
+    Arrived, Asked, Call, History, Noted, Seen, Then, Violation,
+    history::{self, OperatorAct},
+    i01_budget::where_is,
+    i17_store::Rows,
+};
+use crate::{
+    clock::Moment,
+    direct::Watcher,
+    simulation::Simulation,
+    world::{MachineId, MachineState, TaskStatus, World},
+};
+
+/// Writes the history down.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    /// The history so far.
+    pub history: History,
+    /// What the journal of each muster held when it was last read.
+    journals: BTreeMap<u8, Kept>,
+    /// Cases of absence that have not moved: most are routine reconnects, which are counted and forgotten.
+    unmoved: BTreeMap<(u8, u64), Noted>,
+    /// Routine reconnects.
+    pub routine: u64,
+    /// Rows are compared by their whole text, not by their number and time alone.
+    thorough: bool,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    seen: i64,
+    rows: Rows,
+}
+
+impl Recorder {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty one that compares every row of a journal as a whole: for small worlds.
+    pub fn thorough() -> Self {
+        Self { thorough: true, ..Self::default() }
+    }
+
+    /// What a run leaves behind; call it when the run is over.
+    pub fn finish(mut self) -> History {
+        let left = std::mem::take(&mut self.unmoved);
+        self.history.records.extend(left.into_values());
+        self.history.records.sort_by_key(|noted| noted.at);
+        self.history
+    }
+
+    fn wrong(&mut self, invariant: &'static str, at: Moment, what: String) {
+        self.history.disorder.push(Violation { invariant, at, what });
+    }
+
+    fn note(&mut self, noted: Noted) {
+        let opens_absence = noted.kind() == "case-opened" && history::text(&noted.record, "trouble") == "agent-away";
+        let Some(case) = noted.case() else { return self.history.records.push(noted) };
+        if opens_absence {
+            self.unmoved.insert(case, noted);
+            return;
+        }
+        match self.unmoved.remove(&case) {
+            Some(_) if noted.kind() == "case-closed" => self.routine += 1,
+            opened => {
+                self.history.records.extend(opened);
+                self.history.records.push(noted);
+            }
+        }
+    }
+
+    /// Reads what the journal of muster `by` has gained, and compares it with what was handed out.
+    pub fn took(&mut self, now: Moment, by: u8, turn: &Turn, taken: &Taken) {
+        let records: Vec<Value> =
+            taken.records.iter().map(|record| serde_json::to_value(record).unwrap_or(Value::Null)).collect();
+        let hands_out = !records.is_empty()
+            || !taken.notices.is_empty()
+            || !taken.looks.is_empty()
+            || !taken.acts.is_empty()
+            || !taken.pages.is_empty();
+        let thorough = self.thorough;
+        let kept = self.journals.entry(by).or_default();
+        let mut journaled = Vec::new();
+        let mut inputs = 0;
+        let mut trouble = None;
+        if hands_out {
+            let read = turn.journal().read(kept.seen, &mut |entry| {
+                kept.rows.add(entry.seq, &row(&entry, thorough));
+                match &entry.body {
+                    Body::Input(_) => inputs += 1,
+                    Body::Record(record) => journaled.push(serde_json::to_value(record).unwrap_or(Value::Null)),
+                    _ => {}
+                }
+                true
+            });
+            kept.seen = taken.last_seq;
+            trouble = if let Err(error) = read {
+                Some(format!("the journal cannot be read back: {error}"))
+            } else if !journaled.ends_with(&records) {
+                let missing = records.iter().find(|record| !journaled.contains(record));
+                Some(format!("handed out before it was in the journal: {missing:?}"))
+            } else if inputs == 0 {
+                Some("effects without an input in the journal".to_owned())
+            } else {
+                let intended = |intent: &Intent| {
+                    journaled.iter().any(|record| {
+                        record["kind"] == "intended" && record["intent"]["token"] == Value::String(intent.token.clone())
+                    })
+                };
+                let unjournaled = taken.acts.iter().find(|intent| !intended(intent));
+                unjournaled.map(|intent| format!("intent {} was handed out before it was in the journal", intent.id))
+            };
+        }
+        if let Some(what) = trouble {
+            self.wrong("I5", now, what);
+        }
+        for record in records {
+            self.note(Noted { at: now, by, record });
+        }
+        self.history.looks.extend(taken.looks.iter().map(|look| asked(now, look)));
+        self.history.notices.extend(taken.notices.iter().map(|notice| (now, by, u64::from(notice.case.0))));
+        for page in &taken.pages {
+            self.history.pages.push(arrived(now, by, page));
+        }
+    }
+
+    /// A look was answered, a re-read before an act included.
+    pub fn looked(&mut self, now: Moment, by: u8, sweep: &Sweep<'_>) {
+        if matches!(sweep.scope, Scope::Clusters(_) | Scope::ClusterTasks(_) | Scope::Tasks { .. } | Scope::Groups(_)) {
+            return;
+        }
+        let told = sweep.found.iter().filter_map(|fact| told(&fact.fact));
+        self.history.seen.extend(told.map(|(kind, id, against)| Seen { at: now, by, id, kind, against }));
+    }
+
+    /// The call of an act begins.
+    pub fn calling(&mut self, now: Moment, by: u8, world: &World, intent: &Intent, again: bool) {
+        let then = then(world, intent);
+        let intent = serde_json::to_value(intent).unwrap_or(Value::Null);
+        self.history.calls.push(Call { at: now, by, intent, again, then, ended: None });
+    }
+
+    /// Its end was seen.
+    pub fn called(&mut self, now: Moment, by: u8, token: &str, result: &Value) {
+        let call = self.history.calls.iter_mut().rev().find(|call| call.by == by && call.token() == token);
+        if let Some(call) = call.filter(|call| call.ended.is_none()) {
+            call.ended = Some((now, result.clone()));
+        }
+    }
+
+    /// A receiver took a page.
+    pub fn delivered(&mut self, now: Moment, by: u8, page: &Page) {
+        self.history.arrived.push(arrived(now, by, page));
+    }
+
+    /// An operator asked.
+    pub fn operator(&mut self, now: Moment, by: u8, request: Value, granted: bool) {
+        self.history.operator.push(OperatorAct { at: now, by, request, granted });
+    }
+
+    /// Muster `by` has crashed, and `turn` is what came back from its journal: everything it had acted upon must be there.
+    pub fn crashed(&mut self, now: Moment, by: u8, turn: &Turn) {
+        self.history.crashes.push((now, by));
+        let kept = self.journals.entry(by).or_default();
+        let (before, seen) = (kept.rows, kept.seen);
+        let thorough = self.thorough;
+        let mut after = Rows::default();
+        let read = turn.journal().read(0, &mut |entry| {
+            let within = entry.seq <= seen;
+            if within {
+                after.add(entry.seq, &row(&entry, thorough));
+            }
+            within
+        });
+        if let Err(error) = read {
+            self.wrong("I17", now, format!("after a crash the journal cannot be read: {error}"));
+        } else if after != before {
+            let what = format!("of {} rows that were handed out {} are there after a crash", before.count, after.count);
+            self.wrong("I17", now, what);
+        }
+    }
+}
+
+fn row(entry: &Entry<'_>, thorough: bool) -> Vec<u8> {
+    let mut text = entry.at.as_millisecond().to_le_bytes().to_vec();
+    if thorough {
+        text.extend(serde_json::to_vec(&entry.body).unwrap_or_default());
+    }
+    text
+}
+
+fn arrived(at: Moment, by: u8, page: &Page) -> Arrived {
+    Arrived { at, by, page: serde_json::to_value(page).unwrap_or(Value::Null) }
+}
+
+fn asked(at: Moment, look: &Look) -> Asked {
+    let (kind, of, ids) = match look {
+        Look::Hosts { cluster, arns } => ("hosts", cluster, arns),
+        Look::Tasks { cluster, arns } => ("tasks", cluster, arns),
+        Look::Machines { place, ids } => ("machines", place, ids),
+        Look::Pings { place, ids } => ("pings", place, ids),
+    };
+    Asked { at, kind, of: of.clone(), ids: ids.clone() }
+}
+
+/// Whom a fact is about and whether it speaks against it.
+fn told(fact: &observation::Fact<'_>) -> Option<(&'static str, String, bool)> {
+    use observation::{Ec2State, Fact, ReachabilityStatus};
+    Some(match fact {
+        Fact::Instance(host) => ("hosts", host.arn.to_string(), host.agent_connected == Some(false)),
+        Fact::InstanceMissing { arn } => ("hosts", arn.to_string(), true),
+        Fact::Ec2State { instance_id, state } => {
+            ("machines", instance_id.to_string(), !matches!(state, Ec2State::Running | Ec2State::Pending))
+        }
+        Fact::Ec2Status(status) => {
+            let impaired = [status.system, status.instance].contains(&ReachabilityStatus::Impaired);
+            let down = !matches!(status.state, Ec2State::Running | Ec2State::Pending);
+            ("machines", status.instance_id.to_string(), impaired || down)
+        }
+        Fact::Ssm(ssm) => ("pings", ssm.instance_id.to_string(), ssm.online == Some(false)),
+        _ => return None,
+    })
+}
+
+/// The truth about the target of an intent, now.
+pub fn then(world: &World, intent: &Intent) -> Then {
+    let target = &intent.target;
+    let host = target.host.as_deref().and_then(|arn| super::TruthLog::host_of(world, arn));
+    let by_id = target.machine.as_deref().and_then(|id| world.namer.read_machine(id)).map(|(machine, _)| machine);
+    let machine: Option<MachineId> = host.and_then(|host| world.host(host)).map(|host| host.machine).or(by_id);
+    let mut then = Then { host, machine, ..Then::default() };
+    if let Some(found) = host.and_then(|host| world.host(host)) {
+        then.status = found.said.status.word().to_owned();
+        then.connected = found.said.connected;
+        then.registered_at = Some(found.registered_at);
+    }
+    let Some((id, found)) = machine.and_then(|id| Some((id, world.machine(id)?))) else { return then };
+    then.runs = found.state == MachineState::Running;
+    then.gone = found.state == MachineState::Terminated;
+    let lost = found.ping(world.now).is_some_and(|ping| !ping.online);
+    then.witnessed = !then.runs || !found.system_ok || !found.instance_ok || lost;
+    (then.zone, then.group) = where_is(world, id);
+    for (_, task) in host.into_iter().flat_map(|host| world.host_tasks(host)) {
+        if task.said.last == TaskStatus::Stopped {
+            continue;
+        }
+        let service = task.service.and_then(|service| world.service(service));
+        then.tasks.extend(service.map(|service| format!("service:{}", service.name)));
+    }
+    then
+}
+
+impl Watcher for Recorder {
+    fn turned(&mut self, now: Moment, _: &Simulation, turn: &Turn, taken: &Taken) {
+        self.took(now, 0, turn, taken);
+    }
+}
