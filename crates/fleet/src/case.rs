@@ -364,6 +364,8 @@ impl Fleet {
             self.repair_is_over(slot, effects);
         }
         let Some(case) = self.cases.get(slot) else { return };
+        let replaced = case.repair().is_some_and(|repair| repair.ended);
+        let reason = &if replaced { format!("the machine was replaced: {reason}") } else { reason.to_owned() };
         // Most cases are routine reconnects: of those, people are shown the number alone.
         let routine = case.trouble == Trouble::AgentAway && case.stage == Stage::Suspected;
         let view = if routine { None } else { self.case_view(slot, self.now) };

@@ -25,6 +25,9 @@ const WAITS_AGAIN_MS: Millis = 60_000;
 /// When a ladder that was climbed to its end is climbed again.
 const CLIMB_AGAIN_MS: Millis = 1_800_000;
 
+/// Deadlines fall together in slots of so much at most.
+const SLOT_MS: Millis = 5_000;
+
 /// A deadline that is met so much too late was not waited for (I19).
 const LEAP_MS: Millis = 60_000;
 
@@ -187,7 +190,7 @@ impl Fleet {
         case.agreed_at = at;
         case.looks = case.looks.saturating_add(1);
         let (stage, waits_from, asked_at) = (case.stage, case.waits_from, case.asked_at);
-        let (subject, trouble) = (case.subject, case.trouble);
+        let (subject, trouble, until) = (case.subject, case.trouble, case.until);
         if stage == Stage::Confirming && at >= asked_at {
             self.signal(slot, Signal::LookAgrees, effects);
             let act_at = waits_from + self.act_after_ms(subject, trouble);
@@ -197,6 +200,9 @@ impl Fleet {
             if self.now >= due {
                 self.set_deadline(slot, self.now);
             }
+        } else if stage == Stage::Decided && until != 0 && at >= asked_at && self.now - asked_at <= SLOT_MS * 4 {
+            // It was asked to decide anew; the other witnesses have a moment to answer too.
+            self.set_deadline(slot, self.now + 1000);
         }
     }
 
@@ -256,8 +262,9 @@ impl Fleet {
     fn reconsider(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
         let Some(case) = self.cases.get(slot) else { return };
         let fresh_ms = i64::from(self.policy.fresh_secs.max(1)) * 1000;
-        let asked_lately = self.now - case.asked_at <= 3 * fresh_ms;
-        if !asked_lately {
+        let asked_lately = self.now - case.asked_at <= fresh_ms + SLOT_MS;
+        let agreed_lately = case.agreed_at >= case.asked_at && self.now - case.agreed_at <= fresh_ms + SLOT_MS;
+        if !asked_lately && !agreed_lately {
             if self.still_waits(slot) {
                 self.await_reconsideration(slot);
                 return;
@@ -266,7 +273,7 @@ impl Fleet {
             self.set_deadline(slot, self.now + fresh_ms);
             return;
         }
-        if case.agreed_at >= case.asked_at {
+        if agreed_lately {
             if let Some(case) = self.cases.get_mut(slot)
                 && case.work().repair.is_none()
                 && case.decision.as_ref().and_then(Decision::remedy) == Some(Remedy::TellSomeone)
@@ -285,6 +292,10 @@ impl Fleet {
         let Some(case) = self.cases.get(slot) else { return false };
         if !case.work().waits {
             return false;
+        }
+        let place = self.locality(case.subject);
+        if self.stopped(place).or_else(|| self.window_sentence(place)).is_some() {
+            return true;
         }
         let judgement = self.judge_subject(case.subject, Some(slot), self.now);
         match self.choose(slot, &judgement) {

@@ -26,6 +26,7 @@ use fleet::{
     admission::{Admission, admit, digest},
     case::duration_words,
     effect::{Effect, Look},
+    id::CaseId,
     input::{FailureKind, Input, LookFailure, Scope, Sweep},
     invariant,
     journal::Record,
@@ -33,9 +34,13 @@ use fleet::{
         Attributes, AutoScalingFact, Ec2State, Ec2StatusFact, Fact, HostAttributes, InstanceFact, InstanceStatus,
         Observation, ReachabilityStatus, Source, SsmFact, TaskFact, TaskStatus,
     },
+    operator::{Asked, Request},
     policy::Policy,
-    remedy::Decision,
-    step,
+    remedy::{
+        Decision,
+        act::{ActResult, Intent, IntentId, Outcome},
+    },
+    snapshot, step,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -110,6 +115,18 @@ impl Story {
                 return indent(out);
             }
             "tick" => self.take(&Input::Ticked, &mut out),
+            "policy" => self.policy(rest),
+            "acted" => {
+                let (number, result) = rest.split_once(' ').unwrap();
+                let intent = IntentId(number.parse().unwrap());
+                self.take(&Input::Acted(Outcome { intent, result: result_of(result) }), &mut out);
+            }
+            "asked" => {
+                let request = self.request(rest);
+                let asked = Asked { who: "ann".into(), why: "runbook 7".into(), request };
+                self.take(&Input::Asked(asked), &mut out);
+            }
+            "leading" => self.take(&Input::Leading(rest == "yes"), &mut out),
             "sweep" | "look" => self.sweep(rest, verb == "look", &mut out),
             "event" | "task" => {
                 let source = Source::Event;
@@ -146,6 +163,35 @@ impl Story {
             other => panic!("no such verb: {other}"),
         }
         indent(out)
+    }
+
+    /// Sets options of the policy, written as TOML is: `mode=act replacement.drain_secs=60`.
+    fn policy(&mut self, rest: &str) {
+        let mut policy = serde_json::to_value(self.fleet.policy()).unwrap();
+        for word in rest.split_whitespace() {
+            let (path, value) = word.split_once('=').unwrap();
+            let value = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::String(value.to_owned()));
+            let option = policy.pointer_mut(&format!("/{}", path.replace('.', "/")));
+            *option.unwrap_or_else(|| panic!("no such option: {path}")) = value;
+        }
+        let policy = serde_json::from_value(policy).unwrap();
+        self.fleet = snapshot::load(&snapshot::save(&self.fleet), policy).unwrap();
+    }
+
+    fn request(&self, text: &str) -> Request<'static> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let case = || CaseId(words[1].parse().unwrap());
+        match words[0] {
+            "approve" => Request::Approve { case: case() },
+            "veto" => Request::Veto { case: case() },
+            "retry" => Request::Retry { case: case() },
+            "hold" => Request::Hold { case: case(), secs: Some(words[2].parse().unwrap()) },
+            "protect" => Request::Protect { subject: machine_id(words[1]).into(), secs: None },
+            "unprotect" => Request::Unprotect { subject: machine_id(words[1]).into() },
+            "pause" => Request::Pause { cluster: None, secs: None },
+            "resume" => Request::Resume { cluster: None },
+            other => panic!("no such request: {other}"),
+        }
     }
 
     fn observe(&mut self, observation: Observation<'static>, out: &mut String) {
@@ -209,6 +255,7 @@ impl Story {
                 "connected" => fact.agent_connected = Some(true),
                 "disconnected" => fact.agent_connected = Some(false),
                 "draining" => fact.status = InstanceStatus::Draining,
+                "empty" => fact.running_tasks = Some(0),
                 "inactive" => fact.status = InstanceStatus::Inactive,
                 version => fact.version = Some(version.trim_start_matches('v').parse().unwrap()),
             }
@@ -281,6 +328,24 @@ impl Story {
     }
 }
 
+fn result_of(text: &str) -> ActResult<'static> {
+    let (word, says) = text.split_once(": ").unwrap_or((text, ""));
+    let says = Cow::Owned(says.to_owned());
+    match word {
+        "done" => ActResult::Done { note: says },
+        "saved" => ActResult::Saved { items: vec![("agent log".to_owned(), says.into_owned())] },
+        "unhealed" => ActResult::Unhealed { says },
+        "unfit" => ActResult::Unfit { why: says },
+        "gone" => ActResult::Gone { note: says },
+        "impossible" => ActResult::Impossible { why: says },
+        "denied" => ActResult::Denied { why: says },
+        "withheld" => ActResult::Withheld { why: says },
+        "failed" => ActResult::Failed { why: says, may_have_happened: false },
+        "lost" => ActResult::Failed { why: says, may_have_happened: true },
+        other => panic!("no such result: {other}"),
+    }
+}
+
 fn split_zone(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, "a"))
 }
@@ -336,7 +401,8 @@ fn words(effect: &Effect) -> String {
                 format!("case {} intent {}: {} of {whom}", intent.case, intent.id, intent.act.word())
             }
             Record::Ended { case, intent, result, says, so } => {
-                format!("case {case} intent {intent} ended, {result}: {says}; {so}")
+                let says = if says.is_empty() { String::new() } else { format!(": {says}") };
+                format!("case {case} intent {intent} ended, {result}{says}; {so}")
             }
             Record::Abandoned { case, remedy, because } => format!("case {case} gives up {}: {because}", remedy.word()),
             Record::OperatorAsked { who, what, answer, .. } => format!("{who} asked to {what}: {answer:?}"),
@@ -348,7 +414,25 @@ fn words(effect: &Effect) -> String {
             Record::Led { leading } => format!("in charge: {leading}"),
             Record::GapNoted { arn, held, came } => format!("versions {held} to {came} of {arn} were skipped"),
         },
+        Effect::Act(intent) => format!("ACT {}, intent {}, {}", intent.act.word(), intent.id, expected(intent)),
         other => format!("{other:?}"),
+    }
+}
+
+fn expected(intent: &Intent) -> String {
+    let expects = intent.expects;
+    let all = [
+        (expects.agent_away, "the agent is away"),
+        (expects.runtime_impaired, "the runtime is impaired"),
+        (expects.machine_gone, "the machine is gone"),
+        (expects.machine_running, "the machine runs"),
+        (expects.second_witness, "a second witness speaks against it"),
+        (expects.draining, "it is draining"),
+    ];
+    let expected: Vec<&str> = all.iter().filter(|(expected, _)| *expected).map(|(_, words)| *words).collect();
+    match expected[..] {
+        [] => "whatever is seen then".to_owned(),
+        _ => format!("if still: {}", expected.join(", ")),
     }
 }
 
@@ -406,6 +490,13 @@ stories! {
     events_come_twice_late_and_with_gaps => "disordered_events.txt",
     nobody_can_look => "blind.txt",
     routine_reconnects_that_fall_together_make_no_doubt => "routine_together.txt",
+    an_agent_is_restarted_and_comes_back => "restarted.txt",
+    a_restart_does_not_help_and_the_host_is_replaced => "replaced.txt",
+    a_person_is_asked_first => "approved.txt",
+    a_second_host_waits_for_the_budget => "budget.txt",
+    a_drain_that_cannot_finish_is_undone => "drain_undone.txt",
+    everything_is_paused_in_the_middle => "paused.txt",
+    a_call_fails_in_every_way => "failing_calls.txt",
 }
 
 /// The waits are counted by our own clock: an event that comes late, or from a clock that is behind, is waited for as

@@ -162,7 +162,10 @@ impl Fleet {
         let Some(repair) = case.repair().cloned() else { return Entered::Waits };
         let (subject, trouble) = (case.subject, case.trouble);
         if !matches!(step, Step::Evidence | Step::AwaitDrained | Step::AwaitGone | Step::AwaitRoom | Step::Bury)
-            && let Some(why) = self.forbidden(slot, repair.remedy).or_else(|| self.doubted(subject))
+            && let Some(why) = self
+                .forbidden(slot, repair.remedy)
+                .or_else(|| self.stopped(self.locality(subject)))
+                .or_else(|| self.doubted(subject))
         {
             self.halt(slot, why, effects);
             return Entered::Waits;

@@ -225,6 +225,11 @@ impl Fleet {
         }
     }
 
+    /// Whether this muster is in charge of acting, as far as it was told.
+    pub fn leads(&self) -> bool {
+        !self.repairs.following
+    }
+
     /// Whether a decision is to act and nothing else.
     pub(crate) fn acts(decision: &Decision) -> Option<Remedy> {
         match decision {

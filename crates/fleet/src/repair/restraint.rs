@@ -155,7 +155,7 @@ impl Fleet {
     }
 
     /// The kill switch, or another muster in charge.
-    fn stopped(&self, place: Locality) -> Option<String> {
+    pub(crate) fn stopped(&self, place: Locality) -> Option<String> {
         if self.repairs.following {
             return Some("another muster is in charge of acting".to_owned());
         }
@@ -170,7 +170,7 @@ impl Fleet {
         })
     }
 
-    fn window_sentence(&self, place: Locality) -> Option<String> {
+    pub(crate) fn window_sentence(&self, place: Locality) -> Option<String> {
         let name = place.cluster.map(|cluster| self.short(cluster)).unwrap_or_default();
         let mut fitting = self.policy.windows.iter().filter(|window| glob::fits_any(&window.clusters, name)).peekable();
         fitting.peek()?;
