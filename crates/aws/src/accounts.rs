@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, OnceLock},
+    time::Duration,
 };
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
@@ -70,6 +71,8 @@ pub(crate) struct Place {
     pub ec2: Signed,
     /// SSM, signed by hand.
     pub ssm: Signed,
+    /// Lambda, signed by hand.
+    pub lambda: Signed,
 }
 
 impl Place {
@@ -194,6 +197,14 @@ async fn assume(base: &SdkConfig, account: &AssumedAccount, region: &str) -> Res
     Ok((config, number))
 }
 
+/// A function answers at its end, which may be later than any other service's answer.
+fn waiting_for_functions(settings: &Settings) -> Settings {
+    let longest = settings.customs.iter().map(|custom| Duration::from_secs(u64::from(custom.timeout_secs))).max();
+    let mut settings = settings.clone();
+    settings.timeouts.read = settings.timeouts.read.max(longest.unwrap_or_default());
+    settings
+}
+
 fn place(
     settings: &Settings,
     config: &SdkConfig,
@@ -214,5 +225,6 @@ fn place(
         autoscaling: aws_sdk_autoscaling::Client::new(config),
         ec2: signed("ec2", "EC2")?,
         ssm: signed("ssm", "SSM")?,
+        lambda: Signed::new(&waiting_for_functions(settings), config, region, "lambda", "Lambda")?,
     })
 }

@@ -6,6 +6,18 @@ use engine::ports::observation::AutoScalingFact;
 use crate::{accounts::Place, pace::Bucket, pages::Pages, refusal::Refusal};
 
 pub(crate) const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+pub(crate) const DESCRIBE_MEMBERS: &str = "autoscaling:DescribeAutoScalingInstances";
+
+/// A machine as its group sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Name of the group.
+    pub group: String,
+    /// `InService`, `Terminating:Wait`, …
+    pub lifecycle: String,
+    /// What the group believes.
+    pub healthy: bool,
+}
 
 /// Groups that one page holds.
 const PER_PAGE: i32 = 100;
@@ -32,6 +44,27 @@ impl Place {
                 return Ok(groups);
             }
         }
+    }
+
+    /// One machine's membership; `None` when it is in no group. Unknown ids are left out of the answer (spec E.1).
+    pub(crate) async fn member(&self, id: &str) -> Result<Option<Member>, Refusal> {
+        let request = self.autoscaling.describe_auto_scaling_instances().instance_ids(id);
+        let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+        let members = answer.auto_scaling_instances.unwrap_or_default();
+        let found = members.into_iter().find(|member| member.instance_id.as_deref() == Some(id));
+        Ok(found.map(|member| Member {
+            group: member.auto_scaling_group_name.unwrap_or_default(),
+            lifecycle: member.lifecycle_state.unwrap_or_default(),
+            healthy: member.health_status.is_some_and(|health| health.eq_ignore_ascii_case("healthy")),
+        }))
+    }
+
+    /// One group by name; `None` when there is none.
+    pub(crate) async fn group(&self, name: &str) -> Result<Option<AutoScalingGroup>, Refusal> {
+        let request = self.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name);
+        let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
+        let groups = answer.auto_scaling_groups.unwrap_or_default();
+        Ok(groups.into_iter().find(|group| group.auto_scaling_group_name.as_deref() == Some(name)))
     }
 }
 

@@ -59,10 +59,32 @@ impl Caller {
     }
 
     /// Calls `send` when the bucket allows, again after throttles and passing failures, with full jitter in between.
-    pub async fn call<T, F>(
+    pub async fn call<T, F>(&self, bucket: Bucket, action: &'static str, send: impl FnMut() -> F) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        self.tried(bucket, action, TRANSIENT_TRIES, send).await
+    }
+
+    /// The same for a call that changes something: only a throttle, which is said before anything is done, leads to
+    /// another try. After any other failure the caller has to look before it asks again.
+    pub async fn change<T, F>(
         &self,
         bucket: Bucket,
         action: &'static str,
+        send: impl FnMut() -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
+        self.tried(bucket, action, 1, send).await
+    }
+
+    async fn tried<T, F>(
+        &self,
+        bucket: Bucket,
+        action: &'static str,
+        most_failures: u32,
         mut send: impl FnMut() -> F,
     ) -> Result<T, Refusal>
     where
@@ -89,7 +111,7 @@ impl Caller {
             } else {
                 self.count(action, |count| count.failed += 1);
                 failures += 1;
-                if !refusal.is_transient() || failures >= TRANSIENT_TRIES {
+                if !refusal.is_transient() || failures >= most_failures {
                     return Err(refusal);
                 }
             }
@@ -151,5 +173,19 @@ mod tests {
         assert_eq!((result, count.sent), (Err(denied), 1));
         let (_, count) = tries(Refusal::TimedOut, u32::MAX).await;
         assert_eq!(count.sent, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_repeated_after_a_throttle_and_after_nothing_else() {
+        let caller = Caller::new(1.0, Duration::from_millis(1));
+        let mut answers = vec![Err(Refusal::TimedOut), Err(throttle()), Err(throttle())];
+        let result: Result<(), Refusal> = caller
+            .change(Bucket::Ec2Change, "ec2:TerminateInstances", || {
+                let answer = answers.pop().unwrap_or(Ok(()));
+                async move { answer }
+            })
+            .await;
+        assert_eq!((result, answers.len()), (Err(Refusal::TimedOut), 0));
+        assert_eq!(caller.calls()["ec2:TerminateInstances"], CallCount { sent: 3, throttled: 2, failed: 1 });
     }
 }

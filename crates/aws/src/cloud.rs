@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use engine::ports::{
     ActResult, Answer, Cloud, Delivery, FailureKind, Intent, Look, LookFailure, Observation, Receipt, Scope, Sweep,
     observation::Source,
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     accounts::{self, ConnectError, Place},
+    act::{self, custom::CustomWebhook},
     call::{CallCount, Calls},
     ec2::DESCRIBE_STATUS,
     ecs::{DESCRIBE_HOSTS, DESCRIBE_TASKS},
@@ -35,7 +37,7 @@ use crate::{
 pub async fn connect(settings: Settings) -> Result<AwsCloud, ConnectError> {
     let accounts = accounts::resolve(&settings).await?;
     let queues = Queues::new(&settings, &accounts.base);
-    Ok(AwsCloud { places: accounts.places, queues, settings })
+    Ok(AwsCloud { places: accounts.places, queues, base: accounts.base, settings, webhook: None })
 }
 
 /// AWS, in all the accounts and regions watched.
@@ -43,10 +45,27 @@ pub async fn connect(settings: Settings) -> Result<AwsCloud, ConnectError> {
 pub struct AwsCloud {
     places: Vec<Arc<Place>>,
     queues: Queues,
+    base: SdkConfig,
     settings: Settings,
+    webhook: Option<Arc<dyn CustomWebhook>>,
 }
 
 impl AwsCloud {
+    /// With a sender for the operators' actions that are webhooks.
+    #[must_use]
+    pub fn with_webhook(mut self, webhook: Arc<dyn CustomWebhook>) -> Self {
+        self.webhook = Some(webhook);
+        self
+    }
+
+    pub(crate) fn base(&self) -> &SdkConfig {
+        &self.base
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// How often each operation was called, over all places.
     pub fn calls(&self) -> Calls {
         let mut sum: BTreeMap<&'static str, CallCount> = BTreeMap::new();
@@ -118,8 +137,18 @@ impl Cloud for AwsCloud {
         }
     }
 
-    async fn act(&self, intent: &Intent, _: bool) -> ActResult<'static> {
-        ActResult::Impossible { why: format!("{} is not known here", intent.act.word()).into() }
+    async fn act(&self, intent: &Intent, again: bool) -> ActResult<'static> {
+        let target = &intent.target;
+        let place = self.place_of_arn(&target.cluster).or_else(|| self.place_named(&target.place));
+        let Some(place) = place else {
+            let why = format!(
+                "{} of {}: it is in no account and region that muster watches; add it to the configuration",
+                intent.act.word(),
+                target.cluster
+            );
+            return ActResult::Impossible { why: why.into() };
+        };
+        act::perform(place, &self.settings, self.webhook.as_ref(), intent, again).await
     }
 
     async fn receive(&self) -> Result<Vec<Delivery>, LookFailure<'static>> {

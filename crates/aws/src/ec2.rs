@@ -13,8 +13,9 @@ use crate::{accounts::Place, pace::Bucket, pages::Pages, refusal::Refusal};
 
 pub(crate) const DESCRIBE_STATUS: &str = "ec2:DescribeInstanceStatus";
 pub(crate) const DESCRIBE_INSTANCES: &str = "ec2:DescribeInstances";
+pub(crate) const CONSOLE_OUTPUT: &str = "ec2:GetConsoleOutput";
 
-const VERSION: &str = "2016-11-15";
+pub(crate) const VERSION: &str = "2016-11-15";
 /// Ids that one call takes.
 const PER_CALL: usize = 100;
 /// From so many machines on, it is cheaper to read everything in pages of 1,000.
@@ -122,6 +123,49 @@ impl Place {
             }
         }
         Ok(times)
+    }
+
+    /// The state of one machine in EC2's word; `None` when EC2 does not know it. One call, unpaced: the caller's part.
+    pub(crate) async fn machine_state(&self, id: &str) -> Result<Option<String>, Refusal> {
+        let mut params = status_params();
+        params.push_ec2_list("InstanceId", [id]);
+        let answer = match self.ec2.query(&params).await {
+            Ok(answer) => answer,
+            Err(refusal) if refusal.code() == Some("InvalidInstanceID.NotFound") => return Ok(None),
+            Err(refusal) => return Err(refusal),
+        };
+        let item = answer.items("instanceStatusSet").find(|item| item.text_at("instanceId") == Some(id));
+        let state = item.and_then(|item| item.text_at("instanceState/name")).map(str::to_owned);
+        // An empty set may be somebody else's answer: it says nothing of the machine.
+        let nothing = || Refusal::Nonsense { status: 200, looks_like: format!("no state of {id}") };
+        state.map(Some).ok_or_else(nothing)
+    }
+
+    /// The newest console output of one machine, decoded; `None` where there is none.
+    pub(crate) async fn console_output(&self, id: &str) -> Result<Option<String>, Refusal> {
+        let ask = |latest: bool| {
+            let mut params = Params::new("GetConsoleOutput", VERSION);
+            params.push("InstanceId", id);
+            if latest {
+                params.push("Latest", "true");
+            }
+            params
+        };
+        let latest = ask(true);
+        let answer = match self.ec2_call(CONSOLE_OUTPUT, &latest).await {
+            // Only Nitro machines give what is there now; others what was there when they last started or stopped.
+            Err(refusal) if refusal.code() == Some("UnsupportedOperation") => {
+                self.ec2_call(CONSOLE_OUTPUT, &ask(false)).await?
+            }
+            other => other?,
+        };
+        let Some(output) = answer.text_at("output").filter(|output| !output.trim().is_empty()) else { return Ok(None) };
+        let packed: String = output.split_whitespace().collect();
+        let bytes = aws_smithy_types::base64::decode(packed).map_err(|_| Refusal::Nonsense {
+            status: 200,
+            looks_like: "console output that is not base64".to_owned(),
+        })?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     async fn ec2_call(&self, action: &'static str, params: &Params) -> Result<Element, Refusal> {

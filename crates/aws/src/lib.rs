@@ -11,9 +11,14 @@
 //! | lists that come in pages | `pages` |
 //! | HTTP for the services without an SDK crate | `signed` |
 //! | everything once, and single looks | `sweep`, `cloud` |
+//! | the calls of remedies, and what operators have written themselves | [`act`] |
+//! | what is read before something is lost | `evidence` |
+//! | who is in charge, where several watch | [`lease`] |
 
 pub mod accounts;
+pub mod act;
 pub mod call;
+pub mod lease;
 pub mod pace;
 pub mod refusal;
 pub mod settings;
@@ -22,6 +27,7 @@ mod autoscaling;
 mod cloud;
 mod ec2;
 mod ecs;
+mod evidence;
 mod pages;
 mod queue;
 mod signed;
@@ -29,5 +35,7 @@ mod ssm;
 mod sweep;
 
 pub use accounts::ConnectError;
+pub use act::custom::{CustomWebhook, WebhookFailure};
 pub use cloud::{AwsCloud, connect};
+pub use lease::{DynamoLease, LeaseSettings};
 pub use settings::Settings;

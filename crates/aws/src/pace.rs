@@ -14,32 +14,57 @@ pub enum Bucket {
     ClusterResourceRead,
     /// ECS: DescribeCapacityProviders.
     CapacityProviderRead,
-    /// EC2: DescribeInstanceStatus.
+    /// EC2: DescribeInstanceStatus, GetConsoleOutput.
     Ec2Read,
-    /// Auto Scaling: DescribeAutoScalingGroups.
+    /// Auto Scaling: DescribeAutoScalingGroups, DescribeAutoScalingInstances.
     AutoScalingRead,
     /// SSM: DescribeInstanceInformation.
     SsmRead,
+    /// ECS: UpdateContainerInstancesState, DeregisterContainerInstance.
+    ClusterResourceChange,
+    /// EC2: RebootInstances, TerminateInstances.
+    Ec2Change,
+    /// Auto Scaling: TerminateInstanceInAutoScalingGroup, SetInstanceHealth, SetDesiredCapacity.
+    AutoScalingChange,
+    /// SSM: SendCommand, CancelCommand.
+    SsmSend,
+    /// SSM: GetCommandInvocation, ListCommands. Apart from the others, so that following a command is not held up.
+    SsmFollow,
+    /// Lambda: Invoke.
+    LambdaInvoke,
+    /// DynamoDB: the lease.
+    Lease,
 }
 
 impl Bucket {
     /// All buckets muster draws from.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::ClusterRead,
         Self::ClusterResourceRead,
         Self::CapacityProviderRead,
         Self::Ec2Read,
         Self::AutoScalingRead,
         Self::SsmRead,
+        Self::ClusterResourceChange,
+        Self::Ec2Change,
+        Self::AutoScalingChange,
+        Self::SsmSend,
+        Self::SsmFollow,
+        Self::LambdaInvoke,
+        Self::Lease,
     ];
 
     /// Burst in calls and refill in calls a second of the whole bucket. ECS documents its own (spec C.7); EC2 documents
-    /// 100 and 20 for filtered Describe calls; Auto Scaling and SSM document none, so theirs are cautious guesses.
+    /// 100 and 20 for filtered Describe calls, 50 and 5 for changes; the others document none, so theirs are cautious
+    /// guesses.
     pub fn documented(self) -> (f64, f64) {
         match self {
             Self::ClusterRead | Self::CapacityProviderRead => (50.0, 20.0),
             Self::ClusterResourceRead | Self::Ec2Read => (100.0, 20.0),
-            Self::AutoScalingRead | Self::SsmRead => (50.0, 10.0),
+            Self::ClusterResourceChange => (100.0, 40.0),
+            Self::Ec2Change => (50.0, 5.0),
+            Self::AutoScalingChange | Self::SsmSend => (20.0, 5.0),
+            Self::AutoScalingRead | Self::SsmRead | Self::SsmFollow | Self::LambdaInvoke | Self::Lease => (50.0, 10.0),
         }
     }
 
@@ -52,6 +77,13 @@ impl Bucket {
             Self::Ec2Read => "ec2 describe",
             Self::AutoScalingRead => "autoscaling describe",
             Self::SsmRead => "ssm describe",
+            Self::ClusterResourceChange => "ecs cluster resource modify",
+            Self::Ec2Change => "ec2 change",
+            Self::AutoScalingChange => "autoscaling change",
+            Self::SsmSend => "ssm send command",
+            Self::SsmFollow => "ssm follow command",
+            Self::LambdaInvoke => "lambda invoke",
+            Self::Lease => "dynamodb lease",
         }
     }
 }

@@ -109,6 +109,27 @@ impl Refusal {
         }
     }
 
+    /// Whether a change that was asked for may have been made all the same: nobody said that it was not.
+    pub fn is_unclear(&self) -> bool {
+        match self {
+            _ if self.is_throttle() => false,
+            Self::Service { .. } => self.is_transient(),
+            Self::Nonsense { status, .. } => !(400..500).contains(status),
+            Self::TimedOut | Self::Unreachable(_) => true,
+            Self::Credentials(_) => false,
+        }
+    }
+
+    /// The role lacks a permission; expired or wrong credentials are something else.
+    pub fn is_denial(&self) -> bool {
+        self.code().is_some_and(|code| DENIALS.contains(&code))
+    }
+
+    /// Whether the service's own words hold these, whatever their case.
+    pub fn says(&self, words: &str) -> bool {
+        matches!(self, Self::Service { message, .. } if message.to_ascii_lowercase().contains(words))
+    }
+
     /// The kind, as the engine sorts failures.
     pub fn kind(&self) -> FailureKind {
         let Some(code) = self.code() else {
@@ -315,6 +336,20 @@ mod tests {
         let html = Refusal::from_body(502, None, b"<html><body>Bad gateway</body></html>");
         assert!(html.sentence("ecs:ListClusters", "eu-west-1").contains("an HTML page"));
         assert!(html.is_transient());
+    }
+
+    #[test]
+    fn only_a_clear_no_means_that_nothing_was_changed() {
+        for unclear in [service("ServerException", 500), Refusal::TimedOut, Refusal::Unreachable("reset".into())] {
+            assert!(unclear.is_unclear(), "{unclear:?}");
+        }
+        assert!(Refusal::from_body(200, None, b"<html>").is_unclear(), "a proxy may have answered after the fact");
+        for clear in [service("AccessDeniedException", 400), service("ValidationError", 400)] {
+            assert!(!clear.is_unclear(), "{clear:?}");
+        }
+        // EC2 says so with status 503.
+        assert!(!service("RequestLimitExceeded", 503).is_unclear());
+        assert!(!Refusal::Credentials("none".into()).is_unclear());
     }
 
     #[test]

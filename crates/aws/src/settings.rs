@@ -1,6 +1,8 @@
 //! What to watch and with what means. Plain data: the program maps its configuration to it.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
 
 /// How to reach AWS and what to look at there.
 #[derive(Clone, Debug)]
@@ -27,6 +29,10 @@ pub struct Settings {
     pub audit_tasks: bool,
     /// How long to wait for answers.
     pub timeouts: Timeouts,
+    /// The SSM documents by which commands are run on hosts.
+    pub documents: Documents,
+    /// Actions that operators have written.
+    pub customs: Vec<Custom>,
 }
 
 impl Default for Settings {
@@ -43,6 +49,8 @@ impl Default for Settings {
             api_share: 0.10,
             audit_tasks: false,
             timeouts: Timeouts::default(),
+            documents: Documents::default(),
+            customs: Vec::new(),
         }
     }
 }
@@ -131,4 +139,66 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self { connect: Duration::from_secs(5), read: Duration::from_secs(20), backoff: Duration::from_millis(500) }
     }
+}
+
+/// The SSM documents by which commands are run. `None`: AWS-RunShellScript and AWS-RunPowerShellScript, which run any
+/// text that they are given; muster gives them its own scripts and nothing else. A document of one's own has those
+/// scripts inside and one parameter, `Action`, so that muster's role need not be allowed more (deploy/cloudformation).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Documents {
+    /// For Linux.
+    pub shell: Option<String>,
+    /// For Windows.
+    pub powershell: Option<String>,
+}
+
+/// An action that an operator has written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Custom {
+    /// By which rules name it.
+    pub name: String,
+    /// For how long it may run; the limit of the intent holds as well.
+    #[serde(default = "Custom::default_timeout_secs")]
+    pub timeout_secs: u32,
+    /// What it is.
+    #[serde(flatten)]
+    pub run: CustomRun,
+}
+
+impl Custom {
+    fn default_timeout_secs() -> u32 {
+        60
+    }
+
+    /// What a second call finds by its token, so that it need not do it again.
+    pub fn is_found_again(&self) -> bool {
+        matches!(self.run, CustomRun::SsmDocument { .. })
+    }
+}
+
+/// How an operator's action is run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum CustomRun {
+    /// A program beside muster, without a shell. It reads JSON from its standard input; exit code 0 is success.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+    },
+    /// A Lambda function in the host's account and region, waited for.
+    Lambda {
+        /// Name or ARN.
+        function: String,
+    },
+    /// An SSM document, run on the machine itself.
+    SsmDocument {
+        /// Name or ARN.
+        document: String,
+        /// Its parameters, the same every time.
+        #[serde(default)]
+        parameters: BTreeMap<String, Vec<String>>,
+    },
+    /// An HTTP request; the program that embeds this crate knows where to.
+    Webhook,
 }

@@ -1,5 +1,5 @@
-//! Signed requests for the services whose SDK crates would cost minutes to build (decision 0001): EC2 and SSM. The
-//! credentials, region and endpoint are those that the SDK's own configuration found.
+//! Signed requests for the services whose SDK crates would cost minutes to build (decision 0001) or serve one call: EC2,
+//! SSM, Lambda, DynamoDB. The credentials, region and endpoint are those that the SDK's own configuration found.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,8 +20,10 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use aws_types::service_config::ServiceConfigKey;
 use http_body_util::BodyExt as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use serde_json::Value;
 use tokio::sync::Mutex;
-use wire::{error::ERROR_TYPE_HEADER, xml::Element};
+use wire::{error::ERROR_TYPE_HEADER, json::Version, xml::Element};
 
 use crate::{
     accounts::ConnectError,
@@ -34,6 +36,17 @@ const MOST_BYTES: usize = 64 << 20;
 
 /// Credentials are fetched anew so long before they expire, and as often when they never do.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(300);
+
+/// What may stand in a path segment as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A successful answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub body: Vec<u8>,
+    /// A Lambda function's own failure, which comes with status 200: `Handled` or `Unhandled`.
+    pub function_error: Option<String>,
+}
 
 /// A client of one service in one place.
 #[derive(Debug)]
@@ -98,7 +111,7 @@ impl Signed {
     /// A Query call, answered in XML.
     pub(crate) async fn query(&self, params: &wire::query::Params) -> Result<Element, Refusal> {
         let kind = "application/x-www-form-urlencoded; charset=utf-8";
-        let body = self.send(&[("content-type", kind)], params.encode().into_bytes()).await?;
+        let body = self.send("/", &[("content-type", kind)], params.encode().into_bytes()).await?.body;
         let expected = format!("{}Response", params.action().unwrap_or_default());
         // A login page is well-formed XML too, and says nothing of any machine.
         Element::parse(&body)
@@ -108,32 +121,45 @@ impl Signed {
     }
 
     /// An awsJson 1.1 call.
-    pub(crate) async fn json(&self, target: &str, body: &serde_json::Value) -> Result<serde_json::Value, Refusal> {
-        let kind = wire::json::Version::V1_1.content_type();
-        let headers = [("content-type", kind), ("x-amz-target", target)];
-        let body = self.send(&headers, body.to_string().into_bytes()).await?;
+    pub(crate) async fn json(&self, target: &str, body: &Value) -> Result<Value, Refusal> {
+        self.json_of(Version::V1_1, target, body).await
+    }
+
+    /// An awsJson call of either version.
+    pub(crate) async fn json_of(&self, version: Version, target: &str, body: &Value) -> Result<Value, Refusal> {
+        let headers = [("content-type", version.content_type()), ("x-amz-target", target)];
+        let body = self.send("/", &headers, body.to_string().into_bytes()).await?.body;
         serde_json::from_slice(&body).map_err(|_| Refusal::from_body(200, None, &body))
     }
 
-    async fn send(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-        let request = self.sign(headers, body).await?;
+    /// Lambda's Invoke, waited for: what the function answered, or how it failed.
+    pub(crate) async fn invoke(&self, function: &str, payload: Vec<u8>) -> Result<Reply, Refusal> {
+        let name = percent_encoding::utf8_percent_encode(function, SEGMENT);
+        let path = format!("/2015-03-31/functions/{name}/invocations");
+        let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "RequestResponse")];
+        self.send(&path, &headers, payload).await
+    }
+
+    async fn send(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Reply, Refusal> {
+        let request = self.sign(path, headers, body).await?;
         let answer = tokio::time::timeout(self.limit, async {
             let response = self.connector.call(request).await.map_err(|error| {
                 if error.is_timeout() { Refusal::TimedOut } else { Refusal::Unreachable(chain(Some(&error))) }
             })?;
             let status: StatusCode = response.status();
             let error_type = response.headers().get(ERROR_TYPE_HEADER).map(str::to_owned);
+            let function_error = response.headers().get("x-amz-function-error").map(str::to_owned);
             let body = http_body_util::Limited::new(response.into_body(), MOST_BYTES)
                 .collect()
                 .await
                 .map_err(|error| Refusal::Unreachable(format!("the answer broke off: {error}")))?;
-            Ok((status, error_type, body.to_bytes().to_vec()))
+            Ok((status, error_type, Reply { body: body.to_bytes().to_vec(), function_error }))
         });
-        let (status, error_type, body) = answer.await.unwrap_or(Err(Refusal::TimedOut))?;
+        let (status, error_type, reply) = answer.await.unwrap_or(Err(Refusal::TimedOut))?;
         if status.is_success() {
-            Ok(body)
+            Ok(reply)
         } else {
-            Err(Refusal::from_body(status.as_u16(), error_type.as_deref(), &body))
+            Err(Refusal::from_body(status.as_u16(), error_type.as_deref(), &reply.body))
         }
     }
 
@@ -154,10 +180,10 @@ impl Signed {
         Ok(fresh)
     }
 
-    async fn sign(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<HttpRequest, Refusal> {
+    async fn sign(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<HttpRequest, Refusal> {
         let identity = self.credentials().await?.into();
         let unsigned = |why: String| Refusal::Unreachable(format!("the request could not be made: {why}"));
-        let url = format!("{}/", self.endpoint);
+        let url = format!("{}{path}", self.endpoint);
         let mut builder = http::Request::builder().method("POST").uri(&url);
         for (name, value) in headers {
             builder = builder.header(*name, *value);
