@@ -25,5 +25,5 @@ pub mod turn;
 
 pub use once::run_once;
 pub use recover::recover;
-pub use run::{Engine, Handle, Options, Ports};
+pub use run::{Engine, Handle, Options, Ports, performing};
 pub use turn::{Arrival, Taken, Turn, TurnError};

@@ -5,7 +5,9 @@ use fleet::{
     Fleet,
     effect::{Effect, Look, Notice},
     journal::{Body, Entry},
+    notice::page::Page,
     policy::Policy,
+    remedy::act::Intent,
     snapshot::Unreadable,
     step,
 };
@@ -22,8 +24,8 @@ use crate::{
 pub struct Recovered {
     /// The fleet and its journal.
     pub turn: Turn,
-    /// Effects of the last turn before the stop, which may or may not have been performed. Perform them: saying
-    /// something twice is better than not at all. Empty after a stop in good order.
+    /// What may or may not have been performed before the stop. Perform it: saying something twice is better than not
+    /// at all, and an act that was begun is resolved before anything new on its target.
     pub owed: Owed,
     /// The entry that the snapshot used stands for; `None` when the journal was replayed from its beginning.
     pub from_snapshot: Option<i64>,
@@ -33,13 +35,18 @@ pub struct Recovered {
     pub stopped_in_order: bool,
 }
 
-/// What the last turn asked for.
+/// What was asked for and may not have been done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Owed {
-    /// Notices.
+    /// Notices of the last turn; none after a stop in good order.
     pub notices: Vec<Notice>,
-    /// Looks.
+    /// Looks of the last turn; none after a stop in good order.
     pub looks: Vec<Look>,
+    /// Every intent whose outcome is not known, oldest first, after a stop in good order too: its call may have been
+    /// made.
+    pub acts: Vec<Intent>,
+    /// Every page of which it is not known whether it arrived, oldest first, after a stop in good order too.
+    pub pages: Vec<Page>,
 }
 
 /// Why the engine cannot go on from this journal.
@@ -77,7 +84,8 @@ pub fn recover(
     let last_seq = journal.append(started_at, &[started], &[])?;
     // Time goes on from the last entry, unless the clock was set back far; the first turn decides that.
     let turn = Turn::new(fleet, journal, started_at, last_seq, from_snapshot.unwrap_or(0));
-    Ok(Recovered { turn, owed: replay.owed, from_snapshot, replayed, stopped_in_order: replay.in_order })
+    let owed = Owed { acts: turn.fleet().open_intents(), ..replay.owed };
+    Ok(Recovered { turn, owed, from_snapshot, replayed, stopped_in_order: replay.in_order })
 }
 
 /// What the muster of this journal believed when it last wrote, and when that was (the epoch for an empty journal). Only

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fleet::notice::page::Delivery as PageDelivery;
 use jiff::Timestamp;
 use tokio::{
     sync::{broadcast, mpsc, watch},
@@ -13,9 +14,12 @@ use super::{
     Options, Ports,
     acknowledge::Acknowledger,
     handle::{Handle, Request},
+    leading::{self, Held},
     looking::{Looks, SweepEnd},
+    performing::{Performed, Performing},
     queue::{self, QueueTrouble},
     status::Status,
+    telling::Telling,
     wheel::Wheel,
 };
 use crate::{
@@ -29,6 +33,8 @@ use crate::{
 const INBOX: usize = 32;
 /// Questions that may wait.
 const REQUESTS: usize = 64;
+/// Outcomes of acts and of pages that may wait, each.
+const OUTCOMES: usize = 64;
 /// Records kept for slow readers of [`Handle::records`].
 const RECORDS: usize = 1_024;
 
@@ -51,6 +57,35 @@ pub(super) enum Arrived {
     Answer(Answer),
     /// The sweep under way has ended; all its answers came before this.
     SweepEnded(SweepEnd),
+    /// Something happened to an intent.
+    Performed(Performed),
+    /// What became of a page.
+    Told(PageDelivery<'static>),
+    /// Who is in charge of acting, said by the one who keeps the lease.
+    Leading(bool),
+}
+
+/// What acts and pages bring back.
+pub(super) struct Outcomes {
+    pub(super) performed: mpsc::Receiver<Performed>,
+    pub(super) told: mpsc::Receiver<PageDelivery<'static>>,
+}
+
+impl Outcomes {
+    /// The next one; waits for ever when there is nothing to wait for.
+    pub(super) async fn next(&mut self) -> Arrived {
+        tokio::select! {
+            Some(performed) = self.performed.recv() => Arrived::Performed(performed),
+            Some(told) = self.told.recv() => Arrived::Told(told),
+            else => std::future::pending().await,
+        }
+    }
+
+    /// The next one, if there is one already.
+    pub(super) fn try_next(&mut self) -> Option<Arrived> {
+        let performed = self.performed.try_recv().ok().map(Arrived::Performed);
+        performed.or_else(|| self.told.try_recv().ok().map(Arrived::Told))
+    }
 }
 
 /// The loop, ready to run.
@@ -97,10 +132,31 @@ impl Engine {
         status.send_modify(|status| {
             status.started_at = Some(now);
             status.last_seq = turn.last_seq();
+            status.leading = ports.lease.is_none();
         });
+        let (performed_sender, performed) = mpsc::channel(OUTCOMES);
+        let (told_sender, told) = mpsc::channel(OUTCOMES);
+        let mut outcomes = Outcomes { performed, told };
+        let held = ports.lease.is_some().then(Arc::<Held>::default);
+        let (changes_sender, mut changes) = mpsc::channel(1);
+        let keeper = ports.lease.clone().zip(held.clone()).map(|(lease, held)| {
+            leading::spawn(lease, ports.clock.clone(), held, options.act_api_limit_secs, changes_sender)
+        });
+        let performing = Performing::new(
+            ports.cloud.clone(),
+            ports.clock.clone(),
+            held.clone(),
+            options.performing(),
+            performed_sender,
+        );
+        let telling = Telling::new(ports.notifier.clone(), ports.clock.clone(), options.telling(), told_sender);
         let mut wheel = Wheel {
             turn,
             looks: Looks::new(options.looks_at_once),
+            performing,
+            telling,
+            keeper,
+            held,
             acknowledger,
             inbox: inbox_sender,
             sweeping: JoinSet::new(),
@@ -117,7 +173,7 @@ impl Engine {
         // The engine's own handle would keep the request channel open for ever; the stop token is all it needs.
         let stop = handle.stop.clone();
         drop(handle);
-        wheel.perform(now, Vec::new(), owed.notices, owed.looks).await;
+        wheel.begin(now, owed).await?;
         let mut requests_open = true;
         let mut gathered = Vec::new();
         while !stop.is_cancelled() {
@@ -128,6 +184,7 @@ impl Engine {
                 request = requests.recv(), if requests_open => match request {
                     Some(Request::Ask(question)) => question(&wheel.turn, clock.now()),
                     Some(Request::Sweep) => wheel.sweep_due = clock.now(),
+                    Some(Request::Operator(asked, answer)) => wheel.operator(*asked, answer).await?,
                     None => requests_open = false,
                 },
                 Some(arrived) = inbox.recv() => {
@@ -141,6 +198,13 @@ impl Engine {
                     }
                     wheel.take([Arrived::Answer(answer)].into_iter()).await?;
                 }
+                arrived = outcomes.next() => {
+                    gathered.push(arrived);
+                    wheel.gather_outcomes(&mut outcomes, &mut gathered);
+                    wheel.gather(&mut inbox, &mut gathered);
+                    wheel.take(gathered.drain(..)).await?;
+                }
+                Some(leading) = changes.recv() => wheel.take([Arrived::Leading(leading)].into_iter()).await?,
                 Some(failed) = acknowledge_failures.recv() => {
                     wheel.status.send_modify(|status| status.acknowledge_failures += failed);
                 }
@@ -155,7 +219,7 @@ impl Engine {
             }
         }
         drop(receivers);
-        wheel.finish().await
+        wheel.finish(outcomes).await
     }
 }
 

@@ -1,6 +1,10 @@
 //! Asking the fleet something from outside the loop, between two turns.
 
-use fleet::{Fleet, journal::Record};
+use fleet::{
+    Fleet,
+    journal::Record,
+    operator::{Answered, Asked},
+};
 use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +28,8 @@ pub(super) enum Request {
     Ask(Question),
     /// Sweep as soon as possible.
     Sweep,
+    /// An operator asks for something.
+    Operator(Box<Asked<'static>>, oneshot::Sender<Answered>),
 }
 
 /// A cheap, cloneable way to a running [`Engine`](super::Engine).
@@ -69,6 +75,14 @@ impl Handle {
     /// Asks for a sweep now, or right after the one under way.
     pub async fn sweep(&self) -> Result<(), Stopped> {
         self.requests.send(Request::Sweep).await.map_err(|_| Stopped)
+    }
+
+    /// Gives an operator's request to the fleet. When this returns, the request and its answer are in the journal and
+    /// nothing begins any more that the request forbids.
+    pub async fn operator(&self, asked: Asked<'static>) -> Result<Answered, Stopped> {
+        let (sender, answer) = oneshot::channel();
+        self.requests.send(Request::Operator(Box::new(asked), sender)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
     }
 
     /// Asks the loop to stop in good order.

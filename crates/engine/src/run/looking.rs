@@ -126,7 +126,7 @@ impl Looks {
         self.fill(cloud);
         match (result, look) {
             (Ok(answer), _) => (answer, false),
-            (Err(error), Some(look)) => (Answer::Failed(panicked(&look, &panic_text(error))), true),
+            (Err(error), Some(look)) => (Answer::Failed(failed(&look, Trouble::Panicked(panic_text(error)))), true),
             (Err(error), None) => {
                 let panic = panic_text(error);
                 (
@@ -138,7 +138,18 @@ impl Looks {
     }
 }
 
-fn panicked(look: &Look, panic: &str) -> LookFailure<'static> {
+/// Why a look has no answer.
+pub(super) enum Trouble {
+    /// It panicked, and said this.
+    Panicked(String),
+    /// It took longer than so many seconds.
+    TooLong(i64),
+    /// It ended without one.
+    NoAnswer,
+}
+
+/// The failure of a look that has no answer of its own.
+pub(super) fn failed(look: &Look, trouble: Trouble) -> LookFailure<'static> {
     let (scope, what) = match look {
         Look::Hosts { cluster, arns } => {
             (Scope::Hosts { cluster: cluster.clone().into() }, format!("{} hosts of {cluster}", arns.len()))
@@ -153,6 +164,12 @@ fn panicked(look: &Look, panic: &str) -> LookFailure<'static> {
             (Scope::Pings(place.clone().into()), format!("the pings of {} machines of {place}", ids.len()))
         }
     };
-    let message = format!("looking at {what} ended in a panic, which is a fault of muster; please report it: {panic}");
+    let message = match trouble {
+        Trouble::Panicked(panic) => {
+            format!("looking at {what} ended in a panic, which is a fault of muster; please report it: {panic}")
+        }
+        Trouble::TooLong(secs) => format!("looking at {what} took longer than {secs} s and was given up"),
+        Trouble::NoAnswer => format!("looking at {what} ended without an answer"),
+    };
     LookFailure { scope, kind: FailureKind::Failed, message: message.into() }
 }

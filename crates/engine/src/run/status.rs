@@ -1,5 +1,7 @@
 //! How the loop is doing, for `/healthz` and for figures about muster itself.
 
+use std::collections::BTreeMap;
+
 use fleet::input::LookFailure;
 use jiff::Timestamp;
 
@@ -38,6 +40,16 @@ pub struct Status {
     pub panics: u64,
     /// Notices that the notifier did not take in time or panicked over.
     pub notice_failures: u64,
+    /// This muster is in charge of acting.
+    pub leading: bool,
+    /// Intents that have not ended.
+    pub intents_open: usize,
+    /// Intents that have ended, by act and result.
+    pub acts: BTreeMap<(&'static str, &'static str), u64>,
+    /// Pages held ready for sending or being sent.
+    pub pages_open: usize,
+    /// Pages that were delivered or given up, by receiver and result.
+    pub pages: BTreeMap<(String, &'static str), u64>,
 }
 
 impl Status {
@@ -55,7 +67,20 @@ impl Status {
             value("muster_port_panics_total", self.panics as f64),
             value("muster_notice_failures_total", self.notice_failures as f64),
             value("muster_queue_up", f64::from(u8::from(self.queue_trouble.is_none()))),
+            value("muster_leading", f64::from(u8::from(self.leading))),
+            value("muster_intents_open", self.intents_open as f64),
+            value("muster_pages_open", self.pages_open as f64),
         ];
+        samples.extend(self.acts.iter().map(|((act, result), count)| Sample {
+            name: "muster_acts_total",
+            labels: vec![("act", (*act).to_owned()), ("result", (*result).to_owned())],
+            value: *count as f64,
+        }));
+        samples.extend(self.pages.iter().map(|((receiver, result), count)| Sample {
+            name: "muster_pages_total",
+            labels: vec![("receiver", receiver.clone()), ("result", (*result).to_owned())],
+            value: *count as f64,
+        }));
         let times = [
             ("muster_last_turn_timestamp_seconds", self.last_turn_at),
             ("muster_last_receive_timestamp_seconds", self.last_receive_at),

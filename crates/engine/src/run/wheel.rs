@@ -1,28 +1,38 @@
 //! The loop's state between two arrivals, and what it does with them.
 
+use std::sync::Arc;
+
 use fleet::{
-    effect::{Look, Notice},
+    effect::Notice,
+    input::{LookFailure, Sweep},
     journal::Record,
+    notice::page::{Delivery as PageDelivery, DeliveryResult, PageId},
+    operator::{Answered, Asked},
+    remedy::act::{IntentId, Outcome},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{broadcast, mpsc, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
 use super::{
     Options, Ports,
     acknowledge::Acknowledger,
-    engine::{Arrived, RunError},
+    engine::{Arrived, Outcomes, RunError},
     handle::DatedRecord,
+    leading::{self, Held},
     looking::{self, Looks, SweepEnd},
+    performing::{Performed, Performing},
     queue::{QueueTrouble, after},
     status::Status,
+    telling::Telling,
 };
 use crate::{
     counters::fleet_samples,
     once::panic_text,
     ports::{Answer, Delivery, Receipt},
+    recover::Owed,
     turn::{Arrival, Taken, Turn, TurnError},
 };
 
@@ -34,6 +44,8 @@ const TICK_EVERY: SignedDuration = SignedDuration::from_secs(1);
 const NOTICE_LIMIT: SignedDuration = SignedDuration::from_secs(5);
 /// How long a graceful stop waits for messages to be deleted.
 const LAST_ACKNOWLEDGEMENTS: SignedDuration = SignedDuration::from_secs(5);
+/// How long a graceful stop waits for acts and pages under way; what has not ended by then is owed at the next start.
+const LAST_OUTCOMES: SignedDuration = SignedDuration::from_secs(5);
 
 /// A turn waits for the disk: other tasks of this thread are moved to another one for that long, where there is one.
 fn aside<T>(turn: impl FnOnce() -> T) -> T {
@@ -47,6 +59,10 @@ fn aside<T>(turn: impl FnOnce() -> T) -> T {
 pub(super) struct Wheel {
     pub(super) turn: Turn,
     pub(super) looks: Looks,
+    pub(super) performing: Performing,
+    pub(super) telling: Telling,
+    pub(super) keeper: Option<JoinSet<()>>,
+    pub(super) held: Option<Arc<Held>>,
     pub(super) acknowledger: Acknowledger,
     pub(super) inbox: mpsc::Sender<Arrived>,
     pub(super) sweeping: JoinSet<()>,
@@ -62,13 +78,27 @@ pub(super) struct Wheel {
 }
 
 impl Wheel {
+    /// The first things: who is in charge, and what is owed from before.
+    pub(super) async fn begin(&mut self, now: Timestamp, owed: Owed) -> Result<(), TurnError> {
+        let leading = self.ports.lease.is_none();
+        if self.turn.fleet().leads() != leading {
+            self.turned(now, [Arrival::Leading(leading)].into_iter()).await?;
+        }
+        self.telling.take_owed(owed.pages);
+        for intent in owed.acts {
+            self.performing.give(intent, true);
+        }
+        let taken = Taken { notices: owed.notices, looks: owed.looks, ..Taken::default() };
+        self.perform(now, taken).await;
+        Ok(())
+    }
+
     /// Ticks, sweeps and publishes if it is time to. Returns when it next will be.
     pub(super) async fn meet_what_is_due(&mut self) -> Result<Option<Timestamp>, TurnError> {
         let now = self.ports.clock.now();
         if self.tick_due().is_some_and(|due| due <= now) {
             self.last_tick_at = Some(now);
-            let taken = aside(|| self.turn.take(now, [Arrival::Tick]))?;
-            self.taken(now, taken).await;
+            self.turned(now, [Arrival::Tick].into_iter()).await?;
         }
         if self.sweep_due <= now && self.sweeping_idle() {
             self.sweep(now);
@@ -125,12 +155,22 @@ impl Wheel {
         }
     }
 
+    /// Adds what else acts and pages have brought back.
+    pub(super) fn gather_outcomes(&self, outcomes: &mut Outcomes, gathered: &mut Vec<Arrived>) {
+        while gathered.len() < self.options.batch_messages
+            && let Some(arrived) = outcomes.try_next()
+        {
+            gathered.push(arrived);
+        }
+    }
+
     /// Makes one turn of all this, then acknowledges and performs.
     pub(super) async fn take(&mut self, arrived: impl Iterator<Item = Arrived>) -> Result<(), TurnError> {
         let now = self.ports.clock.now();
         let mut bodies = Vec::new();
         let mut receipts = Vec::new();
         let mut plan = Vec::new();
+        let mut then = Vec::new();
         for arrived in arrived {
             match arrived {
                 Arrived::Messages(deliveries) => {
@@ -147,20 +187,118 @@ impl Wheel {
                     plan.extend(Arrival::from_answer(answer).map(|arrival| Planned::Answer(Box::new(arrival))));
                 }
                 Arrived::SweepEnded(end) => self.sweep_ended(now, end),
+                Arrived::Performed(Performed::Reread { intent, answers }) => {
+                    plan.extend(answers.iter().map(|answer| Planned::Answer(Box::new(reread(answer)))));
+                    then.push(Then::GoOn(intent, answers));
+                }
+                Arrived::Performed(Performed::Ended(outcome)) => {
+                    self.count_act(&outcome);
+                    then.push(Then::Ended(outcome.intent));
+                    plan.push(Planned::Answer(Box::new(Arrival::Acted(outcome))));
+                }
+                Arrived::Told(delivery) => {
+                    self.count_page(&delivery);
+                    then.push(Then::Told(delivery.page));
+                    plan.push(Planned::Answer(Box::new(Arrival::Told(delivery))));
+                }
+                Arrived::Leading(leading) => {
+                    if self.turn.fleet().leads() != leading {
+                        plan.push(Planned::Answer(Box::new(Arrival::Leading(leading))));
+                    }
+                    then.push(Then::Leading(leading));
+                }
             }
         }
         self.publish_soon(now);
-        if plan.is_empty() {
-            return Ok(());
-        }
-        let arrivals = plan.into_iter().map(|planned| match planned {
-            Planned::Event(index) => Arrival::Event(&bodies[index]),
-            Planned::Answer(arrival) => *arrival,
-        });
-        let taken = aside(|| self.turn.take(now, arrivals))?;
+        let taken = if plan.is_empty() {
+            None
+        } else {
+            let arrivals = plan.into_iter().map(|planned| match planned {
+                Planned::Event(index) => Arrival::Event(&bodies[index]),
+                Planned::Answer(arrival) => *arrival,
+            });
+            Some(aside(|| self.turn.take(now, arrivals))?)
+        };
         self.acknowledge(receipts);
+        for then in then {
+            self.follow(then);
+        }
+        match taken {
+            Some(taken) => self.taken(now, taken).await,
+            None => self.note_open(),
+        }
+        Ok(())
+    }
+
+    /// Gives an operator's request to the fleet, and the answer back as soon as it is in the journal.
+    pub(super) async fn operator(
+        &mut self,
+        asked: Asked<'static>,
+        answer: oneshot::Sender<Answered>,
+    ) -> Result<(), TurnError> {
+        let now = self.ports.clock.now();
+        let taken = aside(|| self.turn.take(now, [Arrival::Asked(asked)]))?;
+        let said = taken.records.iter().find_map(|record| match record {
+            Record::OperatorAsked { answer, .. } => Some(answer.clone()),
+            _ => None,
+        });
+        // A caller that has gone away finds the answer in the journal.
+        let _ = answer.send(said.unwrap_or_else(|| Answered::Refused {
+            why: "muster has nothing to say to this, which is a fault of muster; please report it".into(),
+        }));
         self.taken(now, taken).await;
         Ok(())
+    }
+
+    /// One turn, and what it asks for.
+    async fn turned<'a>(
+        &mut self,
+        now: Timestamp,
+        arrivals: impl Iterator<Item = Arrival<'a>>,
+    ) -> Result<(), TurnError> {
+        let taken = aside(|| self.turn.take(now, arrivals))?;
+        self.taken(now, taken).await;
+        Ok(())
+    }
+
+    /// What follows from an arrival that is in the journal now.
+    fn follow(&mut self, then: Then) {
+        match then {
+            Then::GoOn(intent, answers) => self.performing.go_on(intent, &answers, self.turn.fleet()),
+            Then::Ended(intent) => self.performing.ended(intent),
+            Then::Told(page) => {
+                self.telling.told(page);
+            }
+            Then::Leading(leading) => {
+                self.status.send_modify(|status| status.leading = leading);
+                self.performing.release();
+            }
+        }
+    }
+
+    fn count_act(&self, outcome: &Outcome<'_>) {
+        let Some(act) = self.performing.act(outcome.intent) else { return };
+        let (act, result) = (act.word(), outcome.result.word());
+        tracing::info!(intent = %outcome.intent, act, result, says = outcome.result.says(), "an act ended");
+        self.status.send_modify(|status| *status.acts.entry((act, result)).or_default() += 1);
+    }
+
+    fn count_page(&self, delivery: &PageDelivery<'_>) {
+        let Some(receiver) = self.telling.receiver(delivery.page) else { return };
+        let result = match delivery.result {
+            DeliveryResult::Delivered => "delivered",
+            DeliveryResult::GivenUp { .. } => "given-up",
+        };
+        self.status.send_modify(|status| *status.pages.entry((receiver.to_owned(), result)).or_default() += 1);
+    }
+
+    fn note_open(&self) {
+        let open = (self.looks.open(), self.performing.open(), self.telling.open());
+        self.status.send_if_modified(|status| {
+            let before = (status.looks_open, status.intents_open, status.pages_open);
+            (status.looks_open, status.intents_open, status.pages_open) = open;
+            before != open
+        });
     }
 
     fn acknowledge(&self, receipts: Vec<Receipt>) {
@@ -180,27 +318,27 @@ impl Wheel {
             status.last_seq = taken.last_seq;
         });
         self.publish_soon(now);
-        self.perform(now, taken.records, taken.notices, taken.looks).await;
+        self.perform(now, taken).await;
     }
 
-    pub(super) async fn perform(
-        &mut self,
-        now: Timestamp,
-        records: Vec<Record>,
-        notices: Vec<Notice>,
-        looks: Vec<Look>,
-    ) {
-        for record in records {
+    /// Has all this done. Pages first: somebody may be asleep.
+    async fn perform(&mut self, now: Timestamp, taken: Taken) {
+        for page in taken.pages {
+            self.telling.give(page);
+        }
+        for intent in taken.acts {
+            self.performing.give(intent, false);
+        }
+        for record in taken.records {
             tracing::debug!(?record, "journaled");
             // Nobody listening is no failure: the record is in the journal.
             let _ = self.records.send((now, record));
         }
-        for look in looks {
+        for look in taken.looks {
             self.looks.ask(look, &self.ports.cloud);
         }
-        let open = self.looks.open();
-        self.status.send_if_modified(|status| std::mem::replace(&mut status.looks_open, open) != open);
-        for notice in notices {
+        self.note_open();
+        for notice in taken.notices {
             self.notify(now, notice).await;
         }
     }
@@ -261,8 +399,7 @@ impl Wheel {
             }
             Answer::Progress { what, done, total } => tracing::debug!(what, done, total, "looking"),
         }
-        let open = self.looks.open();
-        self.status.send_if_modified(|status| std::mem::replace(&mut status.looks_open, open) != open);
+        self.note_open();
     }
 
     fn sweep_ended(&self, now: Timestamp, end: SweepEnd) {
@@ -308,10 +445,26 @@ impl Wheel {
         self.publish_due = None;
     }
 
-    /// A graceful stop: what is journaled is acknowledged, the journal says that muster stopped, a snapshot is kept.
-    pub(super) async fn finish(mut self) -> Result<Turn, RunError> {
+    /// A graceful stop: nothing begins any more, what is under way may end, what is journaled is acknowledged, the
+    /// journal says that muster stopped, a snapshot is kept, and the lease is given back.
+    pub(super) async fn finish(mut self, mut outcomes: Outcomes) -> Result<Turn, RunError> {
         let clock = self.ports.clock.clone();
         self.sweeping.abort_all();
+        self.performing.hold_back();
+        let until = after(clock.now(), LAST_OUTCOMES);
+        while self.performing.calling() > 0 || self.telling.sending() > 0 {
+            tokio::select! {
+                biased;
+                arrived = outcomes.next() => self.take([arrived].into_iter()).await?,
+                () = clock.sleep_until(until) => {
+                    tracing::warn!(
+                        acts = self.performing.calling(), pages = self.telling.sending(),
+                        "these had not ended when muster stopped; they are taken up again at the next start"
+                    );
+                    break;
+                }
+            }
+        }
         let until = after(clock.now(), LAST_ACKNOWLEDGEMENTS);
         let abort = self.acknowledger.abort_handle();
         tokio::select! {
@@ -326,6 +479,11 @@ impl Wheel {
         aside(|| self.turn.stop(now))?;
         let last_seq = self.turn.last_seq();
         self.status.send_modify(|status| status.last_seq = last_seq);
+        drop(self.keeper);
+        drop(self.performing);
+        if let (Some(lease), Some(held)) = (self.ports.lease, self.held) {
+            leading::release(lease, clock, &held).await;
+        }
         Ok(self.turn)
     }
 }
@@ -333,4 +491,19 @@ impl Wheel {
 enum Planned {
     Event(usize),
     Answer(Box<Arrival<'static>>),
+}
+
+/// What is to be done when a turn is journaled.
+enum Then {
+    GoOn(IntentId, Vec<Result<Sweep<'static>, LookFailure<'static>>>),
+    Ended(IntentId),
+    Told(PageId),
+    Leading(bool),
+}
+
+fn reread(answer: &Result<Sweep<'static>, LookFailure<'static>>) -> Arrival<'static> {
+    match answer {
+        Ok(sweep) => Arrival::Swept(sweep.clone()),
+        Err(failure) => Arrival::LookFailed(failure.clone()),
+    }
 }

@@ -35,6 +35,7 @@ fn run_with(cloud: ScriptedCloud, journal: SharedJournal, options: Options) -> R
         notifier: told.clone(),
         samples: told.clone(),
         clock: Arc::new(TestClock::new()),
+        lease: None,
     };
     let engine = Engine::new(recovered(journal.clone(), start()), ports, options, CancellationToken::new());
     let handle = engine.handle();
@@ -283,6 +284,7 @@ async fn a_notifier_that_hangs_does_not_hold_up_the_loop() {
         notifier: Arc::new(Hangs),
         samples: told,
         clock: Arc::new(TestClock::new()),
+        lease: None,
     };
     let mut owed = recovered(SharedJournal::default(), start());
     owed.owed.notices.push(Notice {
@@ -307,6 +309,7 @@ async fn what_is_owed_from_before_a_crash_is_performed_first() {
         notifier: told.clone(),
         samples: told.clone(),
         clock: Arc::new(TestClock::new()),
+        lease: None,
     };
     let mut owed = recovered(SharedJournal::default(), start());
     let look = Look::Hosts { cluster: CLUSTER.into(), arns: vec![host_arn(1)] };
@@ -346,6 +349,7 @@ async fn the_loop_runs_on_several_threads_with_the_journal_on_disk() {
         notifier: told.clone(),
         samples: told,
         clock: Arc::new(engine::clock::SystemClock),
+        lease: None,
     };
     let now = Timestamp::now();
     for batch in 0..50 {

@@ -102,7 +102,13 @@ async fn serve(config: Config, global: &Global, listen: SocketAddr, out: &mut Ou
     let cloud = options::connect(global.aws.settings(&config)).await?;
     let metrics = Arc::new(Metrics::new());
     metrics.publish(SystemClock.now(), &[build_info()]);
-    let ports = Ports { cloud, notifier: Arc::new(LogSender), samples: metrics.clone(), clock: Arc::new(SystemClock) };
+    let ports = Ports {
+        cloud,
+        notifier: Arc::new(LogSender),
+        samples: metrics.clone(),
+        clock: Arc::new(SystemClock),
+        lease: None,
+    };
     let options = Options {
         sweep_every_secs: config.sweep.every_secs,
         sweep_limit_secs: config.sweep.every_secs.max(60),
