@@ -4,7 +4,7 @@ use async_trait::async_trait;
 pub use fleet::{
     effect::{Look, Notice, Severity},
     id,
-    input::{FailureKind, LookFailure, Scope, Sweep},
+    input::{FailureKind, Input, LookFailure, Scope, Sweep},
     journal::{Body, Entry},
     notice::page::{DeliveryResult, Page, PageHost, PageId, PageKind},
     observation::{self, Observation},
