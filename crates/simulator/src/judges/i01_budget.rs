@@ -35,8 +35,8 @@ pub struct Disturbance {
 }
 
 /// All disturbances: from the first call of a remedy until the case is closed, gives the remedy up, or leaves acting and
-/// verifying.
-pub fn disturbances(history: &History) -> Vec<Disturbance> {
+/// verifying; and where its machine was ended for its group to make another, until one has registered or is overdue.
+pub fn disturbances(world: &World, history: &History, conditions: &Conditions) -> Vec<Disturbance> {
     let mut lets_go: BTreeMap<CaseKey, Vec<Moment>> = BTreeMap::new();
     for noted in &history.records {
         let Some(case) = noted.case() else { continue };
@@ -57,6 +57,7 @@ pub fn disturbances(history: &History) -> Vec<Disturbance> {
             continue;
         }
         let until = lets_go.get(&case).and_then(|times| times.iter().copied().find(|at| *at >= call.at));
+        let until = until.map(|until| until.max(arrival(world, history, case, call.at, until, conditions)));
         let subject = if call.target("host").is_empty() { call.target("machine") } else { call.target("host") };
         found.push(Disturbance {
             case,
@@ -71,9 +72,28 @@ pub fn disturbances(history: &History) -> Vec<Disturbance> {
     found
 }
 
+/// When the machine registered that a group made in place of one that a case ended between these moments.
+fn arrival(
+    world: &World,
+    history: &History,
+    case: CaseKey,
+    from: Moment,
+    to: Moment,
+    conditions: &Conditions,
+) -> Moment {
+    let end = history.calls.iter().find(|call| {
+        call.case() == case && call.at >= from && call.at <= to && call.ends_machine() && call.was_made()
+    });
+    let Some(end) = end.filter(|end| !end.then.group.is_empty()) else { return from };
+    let late = end.at.plus(conditions.policy.replacement_secs("arrival_secs", 900) * 1000);
+    let in_group = |host: &&crate::world::Host| where_is(world, host.machine).1 == end.then.group;
+    let registered = world.hosts.iter().filter(in_group).map(|host| host.registered_at).filter(|at| *at > end.at);
+    registered.min().map_or(late, |at| at.min(late))
+}
+
 /// Judges each beginning against each budget.
 pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
-    let all = disturbances(history);
+    let all = disturbances(world, history, conditions);
     let mut found = Vec::new();
     for begun in &all {
         for budget in conditions.policy.budgets() {

@@ -4,7 +4,7 @@
 
 use super::{Call, Conditions, History, TruthLog, Violation, history};
 use crate::{
-    clock::{Moment, SECOND},
+    clock::{HOUR, Moment, SECOND},
     world::World,
 };
 
@@ -13,6 +13,9 @@ const DECIDED_FRESH_MS: i64 = 95_000;
 
 /// I3's half minute, and the time the calls between the reading and the act take.
 const ACTED_FRESH_MS: i64 = 35 * SECOND;
+
+/// How long the word of a host whose agent was restarted in vain counts.
+const UNHEALED_COUNTS_MS: i64 = HOUR;
 
 /// Judges all decisions that would replace the machine of a host whose agent is away, and all calls that end one.
 pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
@@ -80,11 +83,17 @@ fn judge_call(history: &History, call: &Call, conditions: &Conditions) -> Vec<Vi
     if !host.is_empty() && !heard(host, &["hosts"], away_matters) {
         wrong(format!("{what}, and no look of the last half minute at {host} in ECS says that it is away"));
     }
-    if !machine.is_empty() && !heard(machine, &["machines", "pings"], true) {
+    // What the host itself said after a restart is a witness too.
+    let unhealed = history.calls.iter().rev().any(|other| {
+        let says = other.ended.as_ref().filter(|(_, result)| history::result_word(result) == "unhealed");
+        let since_ms = says.map(|(at, _)| call.at.since(*at));
+        other.case() == call.case() && since_ms.is_some_and(|ms| (0..=UNHEALED_COUNTS_MS).contains(&ms))
+    });
+    if !machine.is_empty() && !unhealed && !heard(machine, &["machines", "pings"], true) {
         wrong(format!("{what}, and neither EC2 nor SSM has spoken against it within half a minute"));
     }
     // What they said must be so: their answers are at most as old as the account lets them be.
-    if !machine.is_empty() && !call.then.witnessed && conditions.stale_ms == 0 {
+    if !machine.is_empty() && !unhealed && !call.then.witnessed && conditions.stale_ms == 0 {
         wrong(format!("{what}, which runs, passes its checks and answers SSM"));
     }
     found

@@ -151,7 +151,10 @@ fn rungs(history: &History, conditions: &Conditions) -> Vec<Violation> {
                 wrong(format!("case {} leaves {} after {waited} ms, before its deadline", life.case, before.remedy));
             }
         }
-        if how == "will" {
+        if remedy == "tell-someone" {
+            // The end of the ladder: it is climbed again after a while.
+            begun.remove(&key);
+        } else if how == "will" {
             let deadline_ms = ladder.as_ref().and_then(|it| it.get(rung)).and_then(|(_, secs)| *secs);
             let remedy = remedy.to_owned();
             let deadline_ms = deadline_ms.map(|secs| secs * 1000);

@@ -28,13 +28,12 @@ const MOVES: &[(&str, &str)] = &[
     ("held", "confirming"),
     ("held", "confirmed"),
     ("held", "decided"),
-    // Acting: from a decision, into the wait for its success or back to a decision about the next rung.
+    // Acting: from a decision, into the wait for its success, on to the next rung, or halted where it was.
     ("decided", "acting"),
     ("acting", "verifying"),
     ("acting", "confirmed"),
-    ("acting", "held"),
+    ("acting", "decided"),
     ("verifying", "confirmed"),
-    ("verifying", "held"),
 ];
 
 /// Judges the moves of every case and all durations.

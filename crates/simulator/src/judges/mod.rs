@@ -29,6 +29,7 @@
 //! | what is written down during a run | [`history`], [`recorder`] |
 //! | the truth over time | [`truth`] |
 //! | the policy as data | [`plain`] |
+//! | a second opinion on every decision | [`reference`] |
 
 pub mod history;
 pub mod i01_budget;
@@ -52,11 +53,13 @@ pub mod i20_liveness;
 pub mod i21_determinism;
 pub mod plain;
 pub mod recorder;
+pub mod reference;
 pub mod truth;
 
 pub use history::{Arrived, Asked, Call, CaseLife, Happened, History, Noted, Seen, Then};
 pub use plain::Plain;
 pub use recorder::Recorder;
+pub use reference::Reference;
 pub use truth::TruthLog;
 
 use crate::{clock::Moment, world::World};
