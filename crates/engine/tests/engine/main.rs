@@ -1,8 +1,10 @@
 //! The engine as a whole: journal, turns, recovery, the loop, single passes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
 mod journal;
 mod looping;
 mod once;
+mod performing;
 mod recovery;
 mod support;

@@ -123,7 +123,7 @@ pub(crate) fn count(journal: &dyn Journal, kind: &str) -> usize {
 }
 
 /// Tokio's time, which tests pause: an hour passes in no time when nobody has anything to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TestClock {
     began: tokio::time::Instant,
 }
