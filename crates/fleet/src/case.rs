@@ -372,7 +372,7 @@ impl Fleet {
         self.set_deadline(slot, 0);
         let Some(case) = self.cases.get(slot) else { return };
         let (id, subject, next, since) = (case.id, case.subject, case.next_of_subject, case.since);
-        let told = case.told;
+        let (told, doubt) = (case.told, case.trouble == Trouble::Doubt);
         if let Some(first) = self.first_case_mut(subject) {
             if *first == slot {
                 *first = next;
@@ -400,7 +400,12 @@ impl Fleet {
             }
             self.cases.closed.push_back(view);
         }
+        if doubt {
+            // What it covered and still lasts is told now.
+            self.wake_groups();
+        }
         if told {
+            self.alert_over(id);
             let (subject, ..) = self.subject_texts(subject);
             let text = format!("{subject}: over after {}: {reason}", duration_words(lasted_secs));
             effects.push(Effect::Notify(Notice { case: id, severity: Severity::Info, text }));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::{
     case::{Opening, Signal, Subject, duration_words},
     cohort::{CohortKey, Tally, Trait},
-    effect::{Effect, Notice, Severity},
+    effect::{Effect, Severity},
     host::Millis,
     id::CaseId,
     journal::{Stage, Trouble},
@@ -147,10 +147,8 @@ impl Fleet {
             },
             effects,
         );
-        let Some(case) = self.cases.get_mut(slot) else { return };
-        case.told = true;
-        let id = case.id;
-        effects.push(Effect::Notify(Notice { case: id, severity: Severity::Critical, text: sentence }));
+        let Some(id) = self.cases.get(slot).map(|case| case.id) else { return };
+        self.tell(slot, Severity::Critical, sentence, effects);
         self.hold_members(key, id, effects);
     }
 
@@ -175,6 +173,7 @@ impl Fleet {
         if renamed {
             self.tell_doubt(slot, effects);
         }
+        self.alert_changed(id);
     }
 
     fn tell_doubt(&mut self, slot: Slot, effects: &mut Vec<Effect>) {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     key::Key,
     names::Name,
-    observation::{CheckStatus, InstanceStatus, Source},
+    observation::{CheckStatus, InstanceStatus, Resources, Source},
     slab::{Keyed, NONE, Slot},
 };
 
@@ -76,6 +76,8 @@ pub struct Host {
     pub running_tasks: u32,
     /// Tasks that ECS counts as pending.
     pub pending_tasks: u32,
+    /// CPU and memory, as last told.
+    pub resources: Option<Resources>,
     /// `registeredAt`, or 0.
     pub registered_at: Millis,
     /// `statusReason`.
@@ -208,6 +210,7 @@ impl Host {
             capacity_provider: None,
             running_tasks: 0,
             pending_tasks: 0,
+            resources: None,
             registered_at: 0,
             status_reason: None,
             protected: None,

@@ -2,7 +2,7 @@
 
 use crate::{
     case::{NO_CASE, Opening, Signal, Subject},
-    effect::{Effect, Notice, Severity},
+    effect::{Effect, Severity},
     host::{Agent, Millis},
     id::{is_ec2_instance_id, is_external_id},
     journal::{Record, Stage, Trouble},
@@ -462,7 +462,6 @@ impl Fleet {
         let Some(case) = self.cases.get_mut(slot) else { return };
         case.decision = Some(decision.clone());
         case.decided_verdict = Some(judgement.verdict);
-        case.told = true;
         let id = case.id;
         let what = match &decision {
             Decision::Would { remedy, .. } => format!("would {}", remedy.words()),
@@ -478,7 +477,7 @@ impl Fleet {
             zombies,
         }));
         let text = format!("{text} is {}: {}; {what}", judgement.verdict, judgement.reasons.join("; "));
-        effects.push(Effect::Notify(Notice { case: id, severity: Severity::Critical, text }));
+        self.tell(slot, Severity::Critical, text, effects);
     }
 
     /// A host should have drained by now.

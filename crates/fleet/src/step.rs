@@ -23,6 +23,7 @@ const GAPS_PER_FLUSH: usize = 100;
 pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect> {
     fleet.now = fleet.now.max(millis(now));
     let woken_before = fleet.timers.first();
+    fleet.keep_heartbeat();
     let mut effects = Vec::new();
     match input {
         Input::Observed(observation) => fleet.observe(observation, None, &mut effects),
@@ -65,6 +66,9 @@ impl Fleet {
                 Timer::Drain(slot) => self.meet_drain(slot, effects),
                 Timer::Arrivals => self.meet_arrivals(),
                 Timer::Undoing => self.meet_undoing(effects),
+                Timer::Group(number) => self.meet_group(number, at, effects),
+                Timer::Silence(number) => self.meet_silence(number),
+                Timer::Heartbeat => self.meet_heartbeat(at, effects),
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct Task {
     pub desired_running: bool,
     /// Versions were skipped; a look is due.
     pub gap: bool,
+    /// It holds a network interface of its own.
+    pub awsvpc: bool,
 }
 
 impl Keyed for Task {

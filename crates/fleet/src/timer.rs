@@ -23,6 +23,12 @@ pub enum Timer {
     Arrivals,
     /// Undoing is tried again.
     Undoing,
+    /// A group of alerts is looked at.
+    Group(u32),
+    /// A silence ends.
+    Silence(u32),
+    /// The heartbeat is due.
+    Heartbeat,
 }
 
 /// All deadlines.

@@ -42,6 +42,7 @@ fn instance(host: u8, version: i64, connected: bool, status: InstanceStatus) -> 
         running_tasks: Some(1),
         pending_tasks: Some(0),
         registered_at: None,
+        resources: None,
         capacity_provider: None,
         attributes: Attributes::Known(Box::new(HostAttributes {
             zone: Some(ZONES[usize::from(host) % 3].into()),
@@ -60,6 +61,7 @@ fn task(task: u8, version: i64, host: u8, status: TaskStatus) -> Fact<'static> {
         desired_running: status == TaskStatus::Running,
         group: Some("service:api".into()),
         definition: None,
+        awsvpc: false,
         connected: None,
         started_at: None,
         stop_code: None,

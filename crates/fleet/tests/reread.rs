@@ -116,6 +116,7 @@ fn host(
         running_tasks: None,
         pending_tasks: None,
         registered_at: None,
+        resources: None,
         capacity_provider: None,
         attributes: Attributes::Absent,
     })

@@ -30,6 +30,7 @@ use fleet::{
     input::{FailureKind, Input, LookFailure, Scope, Sweep},
     invariant,
     journal::Record,
+    notice::page::{Delivery, DeliveryResult, PageId},
     observation::{
         Attributes, AutoScalingFact, Ec2State, Ec2StatusFact, Fact, HostAttributes, InstanceFact, InstanceStatus,
         Observation, ReachabilityStatus, Source, SsmFact, TaskFact, TaskStatus,
@@ -126,6 +127,15 @@ impl Story {
                 let asked = Asked { who: "ann".into(), why: "runbook 7".into(), request };
                 self.take(&Input::Asked(asked), &mut out);
             }
+            "told" => {
+                let (number, how) = rest.split_once(' ').unwrap();
+                let result = match how {
+                    "delivered" => DeliveryResult::Delivered,
+                    why => DeliveryResult::GivenUp { why: why.to_owned().into() },
+                };
+                let delivery = Delivery { page: PageId(number.parse().unwrap()), result };
+                self.take(&Input::Told(delivery), &mut out);
+            }
             "leading" => self.take(&Input::Leading(rest == "yes"), &mut out),
             "sweep" | "look" => self.sweep(rest, verb == "look", &mut out),
             "event" | "task" => {
@@ -190,6 +200,12 @@ impl Story {
             "unprotect" => Request::Unprotect { subject: machine_id(words[1]).into() },
             "pause" => Request::Pause { cluster: None, secs: None },
             "resume" => Request::Resume { cluster: None },
+            "silence" => Request::Silence {
+                clusters: vec![words[1].to_owned()],
+                troubles: Vec::new(),
+                hosts: Vec::new(),
+                secs: words[2].parse().unwrap(),
+            },
             other => panic!("no such request: {other}"),
         }
     }
@@ -243,6 +259,7 @@ impl Story {
             running_tasks: Some(2),
             pending_tasks: Some(0),
             registered_at: None,
+            resources: None,
             capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: Some(format!("eu-central-1{zone}").into()),
@@ -320,6 +337,7 @@ impl Story {
             desired_running: words[3] == "running",
             group: Some("service:api".into()),
             definition: None,
+            awsvpc: false,
             connected: None,
             started_at: None,
             stop_code: None,
@@ -415,6 +433,10 @@ fn words(effect: &Effect) -> String {
             Record::GapNoted { arn, held, came } => format!("versions {held} to {came} of {arn} were skipped"),
         },
         Effect::Act(intent) => format!("ACT {}, intent {}, {}", intent.act.word(), intent.id, expected(intent)),
+        Effect::Page(page) => {
+            let lines: Vec<String> = page.lines.iter().map(|line| format!("\n           {line}")).collect();
+            format!("PAGE {} to {}, {:?}, {} hosts{}", page.id, page.receiver, page.kind, page.hosts, lines.concat())
+        }
         other => format!("{other:?}"),
     }
 }
@@ -497,6 +519,9 @@ stories! {
     a_drain_that_cannot_finish_is_undone => "drain_undone.txt",
     everything_is_paused_in_the_middle => "paused.txt",
     a_call_fails_in_every_way => "failing_calls.txt",
+    people_are_told_of_one_host => "told_of_one_host.txt",
+    people_are_told_of_a_storm_once => "told_of_a_storm.txt",
+    a_receiver_cannot_be_reached => "told_elsewhere.txt",
 }
 
 /// The waits are counted by our own clock: an event that comes late, or from a clock that is behind, is waited for as

@@ -146,6 +146,9 @@ impl Fleet {
         if let Some(count) = fact.pending_tasks {
             host.pending_tasks = count;
         }
+        if fact.resources.is_some() {
+            host.resources = fact.resources;
+        }
         if let Some(version) = fact.agent_version.as_deref()
             && host.agent_version.is_none_or(|held| names.text(held) != version)
         {

@@ -50,6 +50,7 @@ impl Fleet {
             task.status = fact.last_status;
             task.desired_running = fact.desired_running;
             task.gap = gap;
+            task.awsvpc |= fact.awsvpc;
         }
         if unplaced && let Some(arn) = fact.instance.as_deref() {
             let host = self.host_for_task(arn, &fact.cluster);
@@ -87,6 +88,7 @@ impl Fleet {
             status: fact.last_status,
             desired_running: fact.desired_running,
             gap,
+            awsvpc: fact.awsvpc,
         });
         if let Some(arn) = fact.instance.as_deref() {
             let host = self.host_for_task(arn, &fact.cluster);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Text};
+use super::{Attributes, Resources, Text};
 
 /// ECS Container Instance State Change, or one element of DescribeContainerInstances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct InstanceFact<'a> {
     /// `registeredAt`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub registered_at: Option<Timestamp>,
+    /// CPU and memory, when both are told whole.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resources: Option<Resources>,
     /// `capacityProviderName`.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub capacity_provider: Option<Text<'a>>,

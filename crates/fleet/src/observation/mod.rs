@@ -8,6 +8,7 @@ pub mod decode;
 pub mod health;
 pub mod instance;
 pub mod machine;
+pub mod resources;
 pub mod service;
 pub mod task;
 
@@ -23,6 +24,7 @@ pub use instance::{InstanceFact, InstanceStatus};
 pub use machine::{
     AutoScalingFact, Ec2State, Ec2StatusFact, LaunchFailure, LifecycleFact, LifecycleStage, ReachabilityStatus, SsmFact,
 };
+pub use resources::{Amounts, Resources, amount, is_interface};
 pub use service::{DeploymentFact, ServiceActionFact};
 pub use task::{TaskFact, TaskStatus};
 

@@ -30,6 +30,9 @@ pub struct TaskFact<'a> {
     /// Task definition ARN.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub definition: Option<Text<'a>>,
+    /// It has, or had, a network interface of its own: network mode `awsvpc`.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub awsvpc: bool,
     /// `connectivity` is CONNECTED; a task keeps its last known value while its agent is away.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub connected: Option<bool>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     case::duration_words,
-    effect::{Effect, Notice, Severity},
+    effect::Effect,
     host::Millis,
     id::CaseId,
     journal::Record,
@@ -113,7 +113,8 @@ impl Fleet {
             remedy: intent.remedy,
             because: text.clone(),
         }));
-        effects.push(Effect::Notify(Notice { case: intent.case, severity: Severity::Critical, text }));
+        let cluster = intent.target.cluster.clone();
+        self.shout(intent.case, whom, &cluster, text, effects);
         Some("given up; a person is told".to_owned())
     }
 

@@ -52,6 +52,8 @@ enum Shape {
     Machine,
     Attributes,
     VersionInfo,
+    Resources,
+    Attachments,
     HealthChecks,
 }
 
@@ -99,6 +101,8 @@ const KINDS: [Kind; 14] = [
             ("registeredAt", Shape::Time),
             ("capacityProviderName", Shape::Text),
             ("attributes", Shape::Attributes),
+            ("registeredResources", Shape::Resources),
+            ("remainingResources", Shape::Resources),
         ],
     },
     Kind {
@@ -115,6 +119,7 @@ const KINDS: [Kind; 14] = [
             ("taskDefinitionArn", Shape::Arn("task-definition")),
             ("connectivity", Shape::Word(&["CONNECTED", "DISCONNECTED"])),
             ("startedAt", Shape::Time),
+            ("attachments", Shape::Attachments),
             ("stopCode", Shape::Text),
             ("stoppedReason", Shape::Text),
         ],
@@ -262,7 +267,7 @@ fn object(dice: &mut Dice, required: &[(&str, Shape)], optional: &[(&str, Shape)
         }
     }
     while dice.once_in(2) {
-        let key = dice.pick(&["updatedAt2", "cpu", "containers", "registeredResources", "a \"quoted\" key", "ü"]);
+        let key = dice.pick(&["updatedAt2", "cpu", "containers", "overrides", "a \"quoted\" key", "ü"]);
         members.push((key.to_owned(), anything(dice, 4)));
     }
     shuffle(dice, &mut members);
@@ -329,6 +334,35 @@ fn field(dice: &mut Dice, shape: Shape) -> Json {
             }
             Json::List(attributes)
         }
+        Shape::Resources => list(dice, 6, |dice| {
+            let name = dice.pick(&["CPU", "MEMORY", "PORTS", "GPU"]);
+            let kind = dice.pick(&["INTEGER", "LONG", "STRINGSET"]);
+            let mut members = vec![
+                ("name".to_owned(), Json::Text(name.into())),
+                ("type".to_owned(), Json::Text(kind.into())),
+                ("stringSetValue".to_owned(), Json::List(vec![Json::Text(text(dice))])),
+            ];
+            for field in ["integerValue", "longValue"] {
+                match dice.below(4) {
+                    0 => {}
+                    1 => members.push((field.to_owned(), Json::Plain("null".into()))),
+                    2 => members.push((field.to_owned(), Json::Plain(dice.below(1 << 20).to_string()))),
+                    _ => members.push((field.to_owned(), Json::Plain((dice.roll() as i64).to_string()))),
+                }
+            }
+            shuffle(dice, &mut members);
+            Json::Object(members)
+        }),
+        Shape::Attachments => list(dice, 3, |dice| {
+            let kind = dice.pick(&["eni", "ElasticNetworkInterface", "elasticNetworkinterface", "ServiceConnect"]);
+            let mut members = vec![
+                ("id".to_owned(), Json::Text(text(dice))),
+                ("type".to_owned(), Json::Text(kind.into())),
+                ("details".to_owned(), anything(dice, 2)),
+            ];
+            shuffle(dice, &mut members);
+            Json::Object(members)
+        }),
         Shape::VersionInfo => object(dice, &[], &[("agentVersion", Shape::Text), ("agentHash", Shape::Text)]),
         Shape::HealthChecks => {
             let mut checks = Vec::new();
@@ -347,6 +381,15 @@ fn field(dice: &mut Dice, shape: Shape) -> Json {
             Json::List(checks)
         }
     }
+}
+
+/// A list of `member`s, about `length` long.
+fn list(dice: &mut Dice, length: u64, mut member: impl FnMut(&mut Dice) -> Json) -> Json {
+    let mut members = Vec::new();
+    while !dice.once_in(length) {
+        members.push(member(dice));
+    }
+    Json::List(members)
 }
 
 fn text(dice: &mut Dice) -> String {

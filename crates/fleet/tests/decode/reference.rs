@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use fleet::observation::{
-    Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes, InstanceFact,
-    InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, ServiceActionFact, Source, TaskFact,
+    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes, InstanceFact,
+    InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Resources, ServiceActionFact, Source, TaskFact,
     TaskStatus, Text,
 };
 use jiff::Timestamp;
@@ -106,12 +106,26 @@ fn instance(detail: &Value) -> Fact<'static> {
         running_tasks: count(&detail["runningTasksCount"]),
         pending_tasks: count(&detail["pendingTasksCount"]),
         registered_at: time(&detail["registeredAt"]),
+        resources: amounts(&detail["registeredResources"])
+            .zip(amounts(&detail["remainingResources"]))
+            .map(|(registered, remaining)| Resources { registered, remaining }),
         capacity_provider: text(&detail["capacityProviderName"]),
         attributes: match detail["attributes"].as_array() {
             Some(list) => Attributes::Known(Box::new(attributes(list))),
             None => Attributes::Absent,
         },
     })
+}
+
+fn amounts(list: &Value) -> Option<Amounts> {
+    let list = list.as_array()?;
+    let value = |name: &str| {
+        list.iter().filter(|it| it["name"] == name).find_map(|it| {
+            let field = if it["type"] == "LONG" { "longValue" } else { "integerValue" };
+            it[field].as_i64().map(|value| value.clamp(0, i64::from(u32::MAX)) as u32)
+        })
+    };
+    Some(Amounts { cpu_units: value("CPU")?, memory_mib: value("MEMORY")? })
 }
 
 fn attributes(list: &[Value]) -> HostAttributes<'static> {
@@ -145,6 +159,12 @@ fn task(detail: &Value) -> Fact<'static> {
         desired_running: detail["desiredStatus"] == "RUNNING",
         group: text(&detail["group"]),
         definition: text(&detail["taskDefinitionArn"]),
+        awsvpc: detail["attachments"].as_array().is_some_and(|list| {
+            list.iter().any(|it| {
+                let kind = it["type"].as_str().unwrap_or_default().to_lowercase();
+                kind == "eni" || kind == "elasticnetworkinterface"
+            })
+        }),
         connected: match detail["connectivity"].as_str() {
             Some("CONNECTED") => Some(true),
             Some("DISCONNECTED") => Some(false),

@@ -1,8 +1,8 @@
 //! The details of ECS's own five event types (spec A.4, A.6, A.8 to A.10).
 
-use super::{Cursor, Envelope, Undecodable, arn, filled};
+use super::{Cursor, Envelope, Undecodable, arn, filled, resources::{amounts, has_interface}};
 use crate::observation::{
-    Attributes, CheckStatus, DeploymentFact, Fact, HealthCheck, HealthFact, InstanceFact, InstanceStatus,
+    Attributes, CheckStatus, DeploymentFact, Fact, HealthCheck, HealthFact, InstanceFact, InstanceStatus, Resources,
     ServiceActionFact, TaskFact, TaskStatus, Text,
 };
 
@@ -49,6 +49,7 @@ fn instance<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
     let (mut own_arn, mut cluster, mut ec2_instance_id, mut version) = (None, None, None, None);
     let (mut status, mut status_reason, mut agent_connected, mut agent_version) = (None, None, None, None);
     let (mut running_tasks, mut pending_tasks, mut registered_at) = (None, None, None);
+    let (mut registered, mut remaining) = (None, None);
     let (mut capacity_provider, mut attributes) = (None, None);
     let mut first = cursor.object("detail")?;
     while let Some(key) = cursor.key(&mut first)? {
@@ -64,6 +65,8 @@ fn instance<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
             b"runningTasksCount" => running_tasks = cursor.count("detail.runningTasksCount")?,
             b"pendingTasksCount" => pending_tasks = cursor.count("detail.pendingTasksCount")?,
             b"registeredAt" => registered_at = cursor.time("detail.registeredAt")?,
+            b"registeredResources" => registered = amounts(cursor, "detail.registeredResources")?,
+            b"remainingResources" => remaining = amounts(cursor, "detail.remainingResources")?,
             b"capacityProviderName" => capacity_provider = cursor.text("detail.capacityProviderName")?,
             b"attributes" => attributes = cursor.raw_array("detail.attributes")?,
             _ => cursor.skip()?,
@@ -82,6 +85,7 @@ fn instance<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
         running_tasks,
         pending_tasks,
         registered_at,
+        resources: registered.zip(remaining).map(|(registered, remaining)| Resources { registered, remaining }),
         capacity_provider,
         attributes: attributes.map_or(Attributes::Absent, Attributes::Raw),
     }))
@@ -104,6 +108,7 @@ fn task<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
     let (mut last, mut desired, mut connectivity) = (None, None, None);
     let (mut group, mut definition, mut started_at) = (None, None, None);
     let (mut stop_code, mut stopped_reason) = (None, None);
+    let mut awsvpc = false;
     let mut first = cursor.object("detail")?;
     while let Some(key) = cursor.key(&mut first)? {
         match &*key {
@@ -115,6 +120,7 @@ fn task<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
             b"desiredStatus" => desired = cursor.text("detail.desiredStatus")?,
             b"group" => group = cursor.text("detail.group")?,
             b"taskDefinitionArn" => definition = cursor.text("detail.taskDefinitionArn")?,
+            b"attachments" => awsvpc = has_interface(cursor, "detail.attachments")?,
             b"connectivity" => connectivity = cursor.text("detail.connectivity")?,
             b"startedAt" => started_at = cursor.time("detail.startedAt")?,
             b"stopCode" => stop_code = cursor.text("detail.stopCode")?,
@@ -131,6 +137,7 @@ fn task<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
         desired_running: desired.as_deref() == Some("RUNNING"),
         group,
         definition,
+        awsvpc,
         connected: match connectivity.as_deref() {
             Some("CONNECTED") => Some(true),
             Some("DISCONNECTED") => Some(false),

@@ -8,6 +8,7 @@ mod attributes;
 mod cursor;
 mod ecs;
 mod machine;
+mod resources;
 mod scan;
 mod time;
 mod unescape;
