@@ -33,7 +33,8 @@ impl Held {
     }
 }
 
-/// Keeps the lease until the set is dropped. `changes` is told at first and at every change whether it is ours.
+/// Keeps the lease until the set is dropped. `changes` is told, as soon as it is known and at every change, whether it is
+/// ours.
 pub(super) fn spawn(
     lease: Arc<dyn Lease>,
     clock: Arc<dyn Clock>,
@@ -76,7 +77,9 @@ impl Keeper {
     async fn keep(mut self, an_act_needs: SignedDuration) {
         loop {
             let asked_at = self.clock.now();
-            match self.ask(asked_at).await {
+            let answer = self.ask(asked_at).await;
+            let known = answer.is_ok();
+            match answer {
                 Ok(Some(grant)) => {
                     let length = grant.until.duration_since(asked_at);
                     self.pause = (length / 3).max(SHORTEST_PAUSE);
@@ -92,7 +95,8 @@ impl Keeper {
                 Ok(None) => self.held.set(None),
                 Err(why) => tracing::warn!(why, "it could not be said who is in charge of acting; muster asks again"),
             }
-            if self.tell().await.is_err() {
+            // As long as nobody has said who is in charge there is nothing to tell: the loop began by not leading.
+            if (known || self.told.is_some()) && self.tell().await.is_err() {
                 return;
             }
             let next = after(asked_at, self.pause).max(after(self.clock.now(), SHORTEST_PAUSE));

@@ -3,8 +3,11 @@
 
 mod account;
 mod journal;
+mod leading;
 mod looping;
 mod once;
+mod operator;
 mod performing;
 mod recovery;
 mod support;
+mod telling;

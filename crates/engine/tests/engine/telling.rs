@@ -1,0 +1,269 @@
+//! Pages: in order for each receiver, none waiting for another receiver, none lost.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use engine::{
+    Engine, Options, Ports,
+    ports::{DeliveryResult, Notice, Notifier, Page, PageId, PageKind, Severity},
+    run::telling::{Limits, Telling},
+};
+use fleet::notice::page::Delivery;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{ScriptedCloud, SharedJournal, TestClock, Told, entries, recovered, start};
+
+fn page(id: u64, receiver: &str) -> Page {
+    Page {
+        id: PageId(id),
+        receiver: receiver.into(),
+        kind: PageKind::Firing,
+        key: "muster/agent-away/prod".into(),
+        severity: Severity::Critical,
+        title: "1 host of prod does not answer".into(),
+        lines: Vec::new(),
+        clusters: Vec::new(),
+        hosts: 1,
+        samples: Vec::new(),
+        trouble: "agent-away".into(),
+        cases: Vec::new(),
+        since: start(),
+        at: start(),
+        repaired_after_secs: None,
+        decision: None,
+    }
+}
+
+/// What a receiver does with its next page; takes it when nothing is said.
+#[derive(Clone, Debug)]
+enum Script {
+    Takes { after_secs: u64 },
+    Hangs,
+    Panics,
+}
+
+/// Keeps what was sent, with the times of beginning and end.
+#[derive(Default)]
+struct Receivers {
+    scripts: Mutex<VecDeque<Script>>,
+    begun: Mutex<Vec<u64>>,
+    taken: Mutex<Vec<u64>>,
+}
+
+#[async_trait]
+impl Notifier for Receivers {
+    async fn notify(&self, _: Timestamp, _: &Notice) {}
+
+    async fn send(&self, page: &Page) -> DeliveryResult<'static> {
+        self.begun.lock().unwrap().push(page.id.0);
+        let script = self.scripts.lock().unwrap().pop_front();
+        match script {
+            Some(Script::Takes { after_secs }) => tokio::time::sleep(Duration::from_secs(after_secs)).await,
+            Some(Script::Hangs) => std::future::pending().await,
+            Some(Script::Panics) => panic!("the script says so"),
+            None => {}
+        }
+        self.taken.lock().unwrap().push(page.id.0);
+        DeliveryResult::Delivered
+    }
+}
+
+fn telling(limits: Limits) -> (Telling, mpsc::Receiver<Delivery<'static>>, Arc<Receivers>) {
+    let receivers = Arc::new(Receivers::default());
+    let (sender, back) = mpsc::channel(16);
+    (Telling::new(receivers.clone(), Arc::new(TestClock::new()), limits, sender), back, receivers)
+}
+
+fn limits() -> Limits {
+    Limits { sends_at_once: 8, page_limit_secs: 600, pages_waiting: 100 }
+}
+
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_handed_to_its_receiver_at_once() {
+    let (mut telling, mut back, receivers) = telling(limits());
+    let began = tokio::time::Instant::now();
+    telling.give(page(1, "slack"));
+    assert_eq!(telling.receiver(PageId(1)), Some("slack"));
+    let delivery = back.recv().await.unwrap();
+    assert_eq!((delivery.page, delivery.result), (PageId(1), DeliveryResult::Delivered));
+    assert_eq!(began.elapsed(), Duration::ZERO, "nobody waits for a clock");
+    assert!(!telling.told(PageId(1)));
+    assert_eq!((telling.open(), telling.sending()), (0, 0));
+    assert_eq!(*receivers.taken.lock().unwrap(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_receiver_gets_its_pages_in_order_and_others_do_not_wait_for_it() {
+    let (mut telling, mut back, receivers) = telling(limits());
+    receivers.scripts.lock().unwrap().push_back(Script::Takes { after_secs: 60 });
+    for (id, receiver) in [(1, "slow"), (2, "slow"), (3, "quick"), (4, "quick")] {
+        telling.give(page(id, receiver));
+    }
+    let mut order = Vec::new();
+    while order.len() < 4 {
+        let delivery = back.recv().await.unwrap();
+        order.push(delivery.page.0);
+        telling.told(delivery.page);
+    }
+    assert_eq!(order, [3, 4, 1, 2]);
+    assert_eq!(*receivers.taken.lock().unwrap(), [3, 4, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_goes_out_only_when_it_is_on_the_record_what_became_of_the_one_before() {
+    let (mut telling, mut back, receivers) = telling(limits());
+    telling.give(page(1, "slack"));
+    telling.give(page(2, "slack"));
+    assert_eq!(back.recv().await.unwrap().page, PageId(1));
+    settle().await;
+    assert_eq!(*receivers.begun.lock().unwrap(), [1]);
+    telling.told(PageId(1));
+    assert_eq!(back.recv().await.unwrap().page, PageId(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notifier_that_hangs_or_panics_costs_one_page() {
+    let (mut telling, mut back, receivers) = telling(limits());
+    receivers.scripts.lock().unwrap().extend([Script::Hangs, Script::Panics]);
+    telling.give(page(1, "hangs"));
+    telling.give(page(2, "panics"));
+    telling.give(page(3, "hangs"));
+    let panicked = back.recv().await.unwrap();
+    assert!(matches!(&panicked.result, DeliveryResult::GivenUp { why } if why.contains("panic")), "{panicked:?}");
+    telling.told(panicked.page);
+    let began = tokio::time::Instant::now();
+    let hung = back.recv().await.unwrap();
+    assert!(matches!(&hung.result, DeliveryResult::GivenUp { why } if why.contains("600 s")), "{hung:?}");
+    assert_eq!(began.elapsed().as_secs(), 600);
+    telling.told(hung.page);
+    assert_eq!(back.recv().await.unwrap(), Delivery { page: PageId(3), result: DeliveryResult::Delivered });
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_receivers_than_allowed_are_sent_something_and_each_has_its_turn() {
+    let (mut telling, mut back, receivers) = telling(Limits { sends_at_once: 2, ..limits() });
+    for id in 1..=3 {
+        for (place, receiver) in ["a", "b", "c"].into_iter().enumerate() {
+            telling.give(page(id * 10 + place as u64, receiver));
+        }
+    }
+    settle().await;
+    assert_eq!((receivers.begun.lock().unwrap().clone(), telling.sending()), (vec![10, 11], 2));
+    let mut order = Vec::new();
+    while order.len() < 9 {
+        let delivery = back.recv().await.unwrap();
+        order.push(delivery.page.0);
+        telling.told(delivery.page);
+        assert!(telling.sending() <= 2);
+    }
+    assert!(order.iter().position(|id| *id == 12) < order.iter().position(|id| *id == 21), "{order:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_beyond_the_room_stay_with_the_core_and_are_fetched_in_order() {
+    let (mut telling, mut back, receivers) = telling(Limits { pages_waiting: 4, ..limits() });
+    let mut owed: Vec<Page> = (1..=11).map(|id| page(id, "slack")).collect();
+    for page in owed.clone() {
+        telling.give(page);
+    }
+    assert_eq!(telling.open(), 4);
+    let mut most = 0;
+    while !owed.is_empty() {
+        let delivery = back.recv().await.unwrap();
+        owed.retain(|page| page.id != delivery.page);
+        if telling.told(delivery.page) {
+            telling.take_owed(owed.clone());
+        }
+        most = most.max(telling.open());
+    }
+    assert_eq!(*receivers.taken.lock().unwrap(), (1..=11).collect::<Vec<_>>());
+    assert_eq!((most, telling.open()), (4, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_given_twice_is_sent_once() {
+    let (mut telling, mut back, receivers) = telling(limits());
+    telling.give(page(1, "slack"));
+    telling.give(page(1, "slack"));
+    telling.take_owed(vec![page(1, "slack")]);
+    let delivery = back.recv().await.unwrap();
+    telling.told(delivery.page);
+    settle().await;
+    assert_eq!((receivers.taken.lock().unwrap().len(), telling.open()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn owed_pages_are_sent_at_the_start_and_what_became_of_them_is_on_the_record() {
+    let (receivers, told) = (Arc::new(Receivers::default()), Arc::new(Told::default()));
+    receivers.scripts.lock().unwrap().push_back(Script::Panics);
+    let journal = SharedJournal::default();
+    let mut owed = recovered(journal.clone(), start());
+    owed.owed.pages = vec![page(1, "slack"), page(2, "pager")];
+    let ports = Ports {
+        cloud: Arc::new(ScriptedCloud::default()),
+        notifier: receivers.clone(),
+        samples: told.clone(),
+        clock: Arc::new(TestClock::new()),
+        lease: None,
+    };
+    let engine = Engine::new(owed, ports, Options::default(), CancellationToken::new());
+    let handle = engine.handle();
+    let task = tokio::spawn(engine.run());
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let told_inputs = |result: &str| {
+        entries(&journal)
+            .iter()
+            .filter(|(_, body)| body["input"]["told"]["result"].to_string().contains(result))
+            .count()
+    };
+    assert_eq!((told_inputs("delivered"), told_inputs("given-up")), (1, 1));
+    let status = handle.status();
+    assert_eq!(status.pages_open, 0);
+    let count = |receiver: &str, result: &'static str| status.pages.get(&(receiver.to_owned(), result)).copied();
+    assert_eq!((count("slack", "given-up").or(count("pager", "given-up")), status.pages.len()), (Some(1), 2));
+    assert_eq!(receivers.taken.lock().unwrap().len(), 1);
+    assert!(told.latest("muster_pages_total").is_some(), "{:?}", told.published.lock().unwrap().last());
+    handle.stop();
+    task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_under_way_at_a_graceful_stop_may_arrive_within_seconds() {
+    let (receivers, told) = (Arc::new(Receivers::default()), Arc::new(Told::default()));
+    receivers.scripts.lock().unwrap().extend([Script::Takes { after_secs: 3 }, Script::Hangs]);
+    let journal = SharedJournal::default();
+    let mut owed = recovered(journal.clone(), start());
+    owed.owed.pages = vec![page(1, "slack"), page(2, "pager")];
+    let ports = Ports {
+        cloud: Arc::new(ScriptedCloud::default()),
+        notifier: receivers.clone(),
+        samples: told,
+        clock: Arc::new(TestClock::new()),
+        lease: None,
+    };
+    let engine = Engine::new(owed, ports, Options::default(), CancellationToken::new());
+    let handle = engine.handle();
+    let task = tokio::spawn(engine.run());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(handle.status().pages_open, 2);
+    handle.stop();
+    let began = tokio::time::Instant::now();
+    task.await.unwrap().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(11), "the one that hangs holds the stop up for seconds");
+    let told = entries(&journal).iter().filter(|(_, body)| body["input"].get("told").is_some()).count();
+    assert_eq!(told, 1);
+}
