@@ -84,7 +84,7 @@ pub fn recover(
     let last_seq = journal.append(started_at, &[started], &[])?;
     // Time goes on from the last entry, unless the clock was set back far; the first turn decides that.
     let turn = Turn::new(fleet, journal, started_at, last_seq, from_snapshot.unwrap_or(0));
-    let owed = Owed { acts: turn.fleet().open_intents(), ..replay.owed };
+    let owed = Owed { acts: turn.fleet().open_intents(), pages: turn.fleet().owed_pages(), ..replay.owed };
     Ok(Recovered { turn, owed, from_snapshot, replayed, stopped_in_order: replay.in_order })
 }
 

@@ -16,6 +16,7 @@ use super::{
     handle::{Handle, Request},
     leading::{self, Held},
     looking::{Looks, SweepEnd},
+    notices::Notices,
     performing::{Performed, Performing},
     queue::{self, QueueTrouble},
     status::Status,
@@ -155,6 +156,7 @@ impl Engine {
             looks: Looks::new(options.looks_at_once),
             performing,
             telling,
+            notices: Notices::spawn(ports.notifier.clone(), ports.clock.clone(), status.clone()),
             keeper,
             held,
             acknowledger,
@@ -173,38 +175,38 @@ impl Engine {
         // The engine's own handle would keep the request channel open for ever; the stop token is all it needs.
         let stop = handle.stop.clone();
         drop(handle);
-        wheel.begin(now, owed).await?;
+        wheel.begin(now, owed)?;
         let mut requests_open = true;
         let mut gathered = Vec::new();
         while !stop.is_cancelled() {
-            let due = wheel.meet_what_is_due().await?;
+            let due = wheel.meet_what_is_due()?;
             let (cloud, clock) = (wheel.ports.cloud.clone(), wheel.ports.clock.clone());
             tokio::select! {
                 () = stop.cancelled() => break,
                 request = requests.recv(), if requests_open => match request {
                     Some(Request::Ask(question)) => question(&wheel.turn, clock.now()),
                     Some(Request::Sweep) => wheel.sweep_due = clock.now(),
-                    Some(Request::Operator(asked, answer)) => wheel.operator(*asked, answer).await?,
+                    Some(Request::Operator(asked, answer)) => wheel.operator(*asked, answer)?,
                     None => requests_open = false,
                 },
                 Some(arrived) = inbox.recv() => {
                     gathered.push(arrived);
                     wheel.gather(&mut inbox, &mut gathered);
-                    wheel.take(gathered.drain(..)).await?;
+                    wheel.take(gathered.drain(..))?;
                 }
                 (answer, panicked) = wheel.looks.next(&cloud) => {
                     if panicked {
                         wheel.panicked("a look");
                     }
-                    wheel.take([Arrived::Answer(answer)].into_iter()).await?;
+                    wheel.take([Arrived::Answer(answer)].into_iter())?;
                 }
                 arrived = outcomes.next() => {
                     gathered.push(arrived);
                     wheel.gather_outcomes(&mut outcomes, &mut gathered);
                     wheel.gather(&mut inbox, &mut gathered);
-                    wheel.take(gathered.drain(..)).await?;
+                    wheel.take(gathered.drain(..))?;
                 }
-                Some(leading) = changes.recv() => wheel.take([Arrived::Leading(leading)].into_iter()).await?,
+                Some(leading) = changes.recv() => wheel.take([Arrived::Leading(leading)].into_iter())?,
                 Some(failed) = acknowledge_failures.recv() => {
                     wheel.status.send_modify(|status| status.acknowledge_failures += failed);
                 }

@@ -12,6 +12,7 @@
 //! | sweeps and looks | [`looking`] |
 //! | acts: read again, then call | [`performing`] |
 //! | pages | [`telling`] |
+//! | notices in the log | [`notices`] |
 //! | who is in charge of acting | [`leading`] |
 //! | how the loop is doing | [`status`] |
 
@@ -20,6 +21,7 @@ pub mod engine;
 pub mod handle;
 pub mod leading;
 pub mod looking;
+pub mod notices;
 pub mod performing;
 pub mod queue;
 pub mod status;

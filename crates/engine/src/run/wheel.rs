@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use fleet::{
-    effect::Notice,
     input::{LookFailure, Sweep},
     journal::Record,
     notice::page::{Delivery as PageDelivery, DeliveryResult, PageId},
@@ -23,6 +22,7 @@ use super::{
     handle::DatedRecord,
     leading::{self, Held},
     looking::{self, Looks, SweepEnd},
+    notices::Notices,
     performing::{Performed, Performing},
     queue::{QueueTrouble, after},
     status::Status,
@@ -30,7 +30,6 @@ use super::{
 };
 use crate::{
     counters::fleet_samples,
-    once::panic_text,
     ports::{Answer, Delivery, Receipt},
     recover::Owed,
     turn::{Arrival, Taken, Turn, TurnError},
@@ -38,12 +37,15 @@ use crate::{
 
 /// Figures are published at most this often.
 const PUBLISH_EVERY: SignedDuration = SignedDuration::from_secs(1);
+/// The number of every heartbeat: nobody is owed one, since the next one says the same, so the journal does not hear what
+/// became of it.
+const HEARTBEAT: PageId = PageId(0);
 /// Deadlines are met at most this often: those of one second share one tick.
 const TICK_EVERY: SignedDuration = SignedDuration::from_secs(1);
-/// How long the loop waits for the notifier to take a notice before it goes on without it.
-const NOTICE_LIMIT: SignedDuration = SignedDuration::from_secs(5);
 /// How long a graceful stop waits for messages to be deleted.
 const LAST_ACKNOWLEDGEMENTS: SignedDuration = SignedDuration::from_secs(5);
+/// How long it waits for notices to be said.
+const LAST_NOTICES: SignedDuration = SignedDuration::from_secs(1);
 /// How long a graceful stop waits for acts and pages under way; what has not ended by then is owed at the next start.
 const LAST_OUTCOMES: SignedDuration = SignedDuration::from_secs(5);
 
@@ -61,6 +63,7 @@ pub(super) struct Wheel {
     pub(super) looks: Looks,
     pub(super) performing: Performing,
     pub(super) telling: Telling,
+    pub(super) notices: Notices,
     pub(super) keeper: Option<JoinSet<()>>,
     pub(super) held: Option<Arc<Held>>,
     pub(super) acknowledger: Acknowledger,
@@ -79,26 +82,26 @@ pub(super) struct Wheel {
 
 impl Wheel {
     /// The first things: who is in charge, and what is owed from before.
-    pub(super) async fn begin(&mut self, now: Timestamp, owed: Owed) -> Result<(), TurnError> {
+    pub(super) fn begin(&mut self, now: Timestamp, owed: Owed) -> Result<(), TurnError> {
         let leading = self.ports.lease.is_none();
         if self.turn.fleet().leads() != leading {
-            self.turned(now, [Arrival::Leading(leading)].into_iter()).await?;
+            self.turned(now, [Arrival::Leading(leading)].into_iter())?;
         }
         self.telling.take_owed(owed.pages);
         for intent in owed.acts {
             self.performing.give(intent, true);
         }
         let taken = Taken { notices: owed.notices, looks: owed.looks, ..Taken::default() };
-        self.perform(now, taken).await;
+        self.perform(now, taken);
         Ok(())
     }
 
     /// Ticks, sweeps and publishes if it is time to. Returns when it next will be.
-    pub(super) async fn meet_what_is_due(&mut self) -> Result<Option<Timestamp>, TurnError> {
+    pub(super) fn meet_what_is_due(&mut self) -> Result<Option<Timestamp>, TurnError> {
         let now = self.ports.clock.now();
         if self.tick_due().is_some_and(|due| due <= now) {
             self.last_tick_at = Some(now);
-            self.turned(now, [Arrival::Tick].into_iter()).await?;
+            self.turned(now, [Arrival::Tick].into_iter())?;
         }
         if self.sweep_due <= now && self.sweeping_idle() {
             self.sweep(now);
@@ -165,7 +168,7 @@ impl Wheel {
     }
 
     /// Makes one turn of all this, then acknowledges and performs.
-    pub(super) async fn take(&mut self, arrived: impl Iterator<Item = Arrived>) -> Result<(), TurnError> {
+    pub(super) fn take(&mut self, arrived: impl Iterator<Item = Arrived>) -> Result<(), TurnError> {
         let now = self.ports.clock.now();
         let mut bodies = Vec::new();
         let mut receipts = Vec::new();
@@ -199,7 +202,9 @@ impl Wheel {
                 Arrived::Told(delivery) => {
                     self.count_page(&delivery);
                     then.push(Then::Told(delivery.page));
-                    plan.push(Planned::Answer(Box::new(Arrival::Told(delivery))));
+                    if delivery.page != HEARTBEAT {
+                        plan.push(Planned::Answer(Box::new(Arrival::Told(delivery))));
+                    }
                 }
                 Arrived::Leading(leading) => {
                     if self.turn.fleet().leads() != leading {
@@ -224,14 +229,14 @@ impl Wheel {
             self.follow(then);
         }
         match taken {
-            Some(taken) => self.taken(now, taken).await,
+            Some(taken) => self.taken(now, taken),
             None => self.note_open(),
         }
         Ok(())
     }
 
     /// Gives an operator's request to the fleet, and the answer back as soon as it is in the journal.
-    pub(super) async fn operator(
+    pub(super) fn operator(
         &mut self,
         asked: Asked<'static>,
         answer: oneshot::Sender<Answered>,
@@ -246,18 +251,14 @@ impl Wheel {
         let _ = answer.send(said.unwrap_or_else(|| Answered::Refused {
             why: "muster has nothing to say to this, which is a fault of muster; please report it".into(),
         }));
-        self.taken(now, taken).await;
+        self.taken(now, taken);
         Ok(())
     }
 
     /// One turn, and what it asks for.
-    async fn turned<'a>(
-        &mut self,
-        now: Timestamp,
-        arrivals: impl Iterator<Item = Arrival<'a>>,
-    ) -> Result<(), TurnError> {
+    fn turned<'a>(&mut self, now: Timestamp, arrivals: impl Iterator<Item = Arrival<'a>>) -> Result<(), TurnError> {
         let taken = aside(|| self.turn.take(now, arrivals))?;
-        self.taken(now, taken).await;
+        self.taken(now, taken);
         Ok(())
     }
 
@@ -267,7 +268,9 @@ impl Wheel {
             Then::GoOn(intent, answers) => self.performing.go_on(intent, &answers, self.turn.fleet()),
             Then::Ended(intent) => self.performing.ended(intent),
             Then::Told(page) => {
-                self.telling.told(page);
+                if self.telling.told(page) {
+                    self.telling.take_owed(self.turn.fleet().owed_pages());
+                }
             }
             Then::Leading(leading) => {
                 self.status.send_modify(|status| status.leading = leading);
@@ -312,17 +315,17 @@ impl Wheel {
         }
     }
 
-    async fn taken(&mut self, now: Timestamp, taken: Taken) {
+    fn taken(&mut self, now: Timestamp, taken: Taken) {
         self.status.send_modify(|status| {
             status.last_turn_at = Some(now);
             status.last_seq = taken.last_seq;
         });
         self.publish_soon(now);
-        self.perform(now, taken).await;
+        self.perform(now, taken);
     }
 
     /// Has all this done. Pages first: somebody may be asleep.
-    async fn perform(&mut self, now: Timestamp, taken: Taken) {
+    fn perform(&mut self, now: Timestamp, taken: Taken) {
         for page in taken.pages {
             self.telling.give(page);
         }
@@ -339,24 +342,7 @@ impl Wheel {
         }
         self.note_open();
         for notice in taken.notices {
-            self.notify(now, notice).await;
-        }
-    }
-
-    /// In a task of its own, so that a notifier that hangs or panics costs the loop seconds and not its life.
-    async fn notify(&mut self, now: Timestamp, notice: Notice) {
-        let notifier = self.ports.notifier.clone();
-        let case = notice.case;
-        let task = tokio::spawn(async move { notifier.notify(now, &notice).await });
-        let clock = &self.ports.clock;
-        let failed = tokio::select! {
-            biased;
-            ended = task => ended.err().map(panic_text),
-            () = clock.sleep_until(after(clock.now(), NOTICE_LIMIT)) => Some("it takes too long; it goes on beside the loop".into()),
-        };
-        if let Some(why) = failed {
-            tracing::error!(%case, why, "a notice may not have reached anybody");
-            self.status.send_modify(|status| status.notice_failures += 1);
+            self.notices.give(now, notice);
         }
     }
 
@@ -455,7 +441,7 @@ impl Wheel {
         while self.performing.calling() > 0 || self.telling.sending() > 0 {
             tokio::select! {
                 biased;
-                arrived = outcomes.next() => self.take([arrived].into_iter()).await?,
+                arrived = outcomes.next() => self.take([arrived].into_iter())?,
                 () = clock.sleep_until(until) => {
                     tracing::warn!(
                         acts = self.performing.calling(), pages = self.telling.sending(),
@@ -475,6 +461,7 @@ impl Wheel {
                 tracing::warn!("some messages could not be deleted from the queue in time; they come again and are dropped");
             }
         }
+        self.notices.finish(&clock, after(clock.now(), LAST_NOTICES)).await;
         let now = clock.now();
         aside(|| self.turn.stop(now))?;
         let last_seq = self.turn.last_seq();

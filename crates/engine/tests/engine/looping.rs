@@ -295,7 +295,10 @@ async fn a_notifier_that_hangs_does_not_hold_up_the_loop() {
     let engine = Engine::new(owed, ports, Options::default(), CancellationToken::new());
     let handle = engine.handle();
     let task = tokio::spawn(engine.run());
+    let began = tokio::time::Instant::now();
     assert_eq!(handle.ask(|fleet, now| fleet.counts(now).open_cases).await, Ok(0));
+    assert_eq!((began.elapsed(), handle.status().notice_failures), (Duration::ZERO, 0));
+    tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(handle.status().notice_failures, 1);
     handle.stop();
     task.await.unwrap().unwrap();
@@ -324,6 +327,9 @@ async fn what_is_owed_from_before_a_crash_is_performed_first() {
     let handle = engine.handle();
     let task = tokio::spawn(engine.run());
     assert_eq!(handle.counters().await.map(|counters| counters.set_aside), Ok(0));
+    while told.notices.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(*told.notices.lock().unwrap(), [notice]);
     while cloud.looks.lock().unwrap().is_empty() {
         tokio::task::yield_now().await;

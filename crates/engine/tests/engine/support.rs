@@ -50,6 +50,7 @@ pub(crate) fn instance(host: u32, version: i64, connected: bool) -> Fact<'static
         running_tasks: Some(1),
         pending_tasks: Some(0),
         registered_at: None,
+        resources: None,
         capacity_provider: None,
         attributes: Attributes::Absent,
     })
