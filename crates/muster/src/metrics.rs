@@ -108,8 +108,9 @@ fn help(name: &str) -> String {
 }
 
 /// What the figures mean.
-const HELP: [(&str, &str); 34] = [
+const HELP: [(&str, &str); 35] = [
     ("muster_build_info", "Version of this muster; always 1."),
+    ("muster_may_act", "Whether any cluster is in mode approve or act: 1 yes, 0 no."),
     ("muster_hosts", "Hosts by verdict."),
     ("muster_clusters", "Clusters watched."),
     ("muster_tasks", "Tasks believed to be running."),

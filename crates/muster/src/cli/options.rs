@@ -1,9 +1,8 @@
 //! Options that every command takes.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use engine::ports::Cloud;
 
 use super::output::{Colour, Failure};
 use crate::config::{
@@ -54,7 +53,7 @@ fn http_url(text: &str) -> Result<String, String> {
 impl AwsArgs {
     /// What the configuration says, with what the command line says put before it.
     pub fn settings(&self, config: &Config) -> aws::settings::Settings {
-        use aws::settings::{AssumedAccount, Clusters, Queue, Settings};
+        use aws::settings::{AssumedAccount, Clusters, Documents, Queue, Settings};
         let section = &config.aws;
         let chosen = &config.clusters;
         let named: Vec<String> = chosen.names.iter().chain(&chosen.globs).cloned().collect();
@@ -86,6 +85,11 @@ impl AwsArgs {
                 .collect(),
             api_share: self.max_api_rate.unwrap_or(section.max_api_rate).share(),
             audit_tasks: config.sweep.audit_tasks,
+            documents: Documents {
+                shell: section.shell_document.clone(),
+                powershell: section.powershell_document.clone(),
+            },
+            customs: config.custom.iter().filter_map(|custom| custom.action()).collect(),
             ..Settings::default()
         }
     }
@@ -103,7 +107,6 @@ pub fn configuration(path: Option<&PathBuf>) -> Result<Config, Failure> {
 ///
 /// # Errors
 /// When there are no credentials or no region; the message says what to set.
-pub async fn connect(settings: aws::settings::Settings) -> Result<Arc<dyn Cloud>, Failure> {
-    let cloud = aws::connect(settings).await.map_err(|error| Failure::new(error.to_string(), error))?;
-    Ok(Arc::new(cloud))
+pub async fn connect(settings: aws::settings::Settings) -> Result<aws::AwsCloud, Failure> {
+    aws::connect(settings).await.map_err(|error| Failure::new(error.to_string(), error))
 }

@@ -138,7 +138,9 @@ failures!(
     engine::ports::JournalError,
     engine::recover::RecoverError,
     engine::TurnError,
+    crate::config::http::Exposed,
     crate::config::http::NotLoopback,
+    crate::http::listener::TlsError,
 );
 
 /// Standard output for answers, standard error for complaints; colours where they are wanted.

@@ -82,7 +82,7 @@ struct Report {
 
 impl ReplayArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
-        let policy = options::configuration(self.config.as_ref())?.policy;
+        let policy = options::configuration(self.config.as_ref())?.watching_policy();
         let linger = SignedDuration::from_secs(i64::from(
             self.linger_secs.unwrap_or_else(|| policy.act_after_secs.saturating_add(60)),
         ));

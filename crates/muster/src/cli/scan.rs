@@ -79,7 +79,7 @@ impl ScanArgs {
         let settings = global.aws.settings(&config);
         super::runtime()?.block_on(async {
             let mut turn = self.turn(&config)?;
-            let cloud = options::connect(settings).await?;
+            let cloud: Arc<dyn Cloud> = Arc::new(options::connect(settings).await?);
             let outcome = self.look(&cloud, &mut turn).await?;
             let exit = self.report(&turn, &outcome, &config.clusters, out)?;
             if self.data_dir.is_some() {
@@ -109,7 +109,7 @@ impl ScanArgs {
             Some(dir) => Box::new(SqliteJournal::open(dir)?),
             None => Box::new(MemoryJournal::new()),
         };
-        Ok(engine::recover(journal, config.policy.clone(), crate::VERSION, SystemClock.now())?.turn)
+        Ok(engine::recover(journal, config.watching_policy(), crate::VERSION, SystemClock.now())?.turn)
     }
 
     /// Looks, and looks again if someone is missing and that was asked for.

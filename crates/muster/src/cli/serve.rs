@@ -8,9 +8,12 @@ use engine::{
     Engine, Handle, Options, Ports,
     clock::SystemClock,
     journal::SqliteJournal,
-    ports::{Clock, Sample, Samples as _, Scope},
+    ports::{Clock, Lease, Sample, Samples as _, Scope},
 };
-use fleet::view::{CaseView, RollCall};
+use fleet::{
+    operator::{Answered, Asked},
+    view::{CaseView, RollCall},
+};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
@@ -20,8 +23,12 @@ use super::{
     stop,
 };
 use crate::{
-    config::{Config, http::loopback_only},
-    http::{self, Beliefs, Served, Stopped, Troubles},
+    config::{Config, http::is_loopback, secret::SecretError},
+    http::{
+        self, Beliefs, Served, Stopped, Troubles,
+        access::Access,
+        listener::{self, Doorway, Peer},
+    },
     logging::{self, Logging},
     metrics::Metrics,
     render::moment,
@@ -38,12 +45,14 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
     muster serve --listen 127.0.0.1:0 --data-dir /var/lib/muster --queue-url https://sqs.eu-central-1.amazonaws.com/210987654321/muster\n\n\
     The first line on standard output is `listening on http://ADDRESS:PORT`. SIGINT and SIGTERM stop in good order; after\n\
     a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/cases, /v1/cases/{n}, /v1/journal,\n\
-    /v1/set-aside, /healthz, /metrics.")]
+    /v1/set-aside, /healthz, /metrics.\n\
+    It touches nothing unless the configuration says mode = \"approve\" or \"act\".")]
 pub struct ServeArgs {
     /// Configuration file; `muster config example` prints one.
     #[arg(long, short, value_name = "FILE", env = "MUSTER_CONFIG")]
     config: Option<PathBuf>,
-    /// Where to answer; loopback only, port 0 takes a free one [default: 127.0.0.1:8464].
+    /// Where to answer; port 0 takes a free one. Other addresses than loopback need TLS and a token, see `muster config
+    /// example` [default: 127.0.0.1:8464].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Folder of the journal [default: muster-data].
@@ -62,9 +71,9 @@ impl ServeArgs {
             level: logging::level(global.verbose, &config.log.level),
             colour: out.errors_take_colour(),
         });
-        let listen = loopback_only(config.http.listen)?;
+        config.http.exposure(&config.operators)?;
         let runtime = super::runtime()?;
-        let exit = runtime.block_on(serve(config, global, listen, out));
+        let exit = runtime.block_on(serve(config, global, out));
         // A call to AWS that hangs must not hold up the end.
         runtime.shutdown_timeout(Duration::from_secs(1));
         exit
@@ -85,11 +94,16 @@ impl ServeArgs {
     }
 }
 
-async fn serve(config: Config, global: &Global, listen: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
+async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let stop = stop::on_signal()?;
     let dir = config.journal.data_dir.clone();
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let access = Arc::new(access(&config)?);
+    let tls = config.http.tls_files().map(|(cert, key)| listener::tls(cert, key)).transpose()?;
     let journal = SqliteJournal::open(&dir)?;
-    let mut recovered = engine::recover(Box::new(journal), config.policy.clone(), crate::VERSION, SystemClock.now())?;
+    let mut recovered = engine::recover(Box::new(journal), config.policy(), crate::VERSION, SystemClock.now())?;
     recovered.turn.snapshot_every(config.journal.snapshot_every);
     recovered.turn.keep_entries(Some(config.journal.keep_entries).filter(|entries| *entries > 0));
     tracing::info!(
@@ -97,42 +111,50 @@ async fn serve(config: Config, global: &Global, listen: SocketAddr, out: &mut Ou
         replayed = recovered.replayed,
         in_order = recovered.stopped_in_order,
         data_dir = %dir.display(),
+        may_act = config.may_act(),
         "the journal is open"
     );
     let cloud = options::connect(global.aws.settings(&config)).await?;
+    let lease = lease(&config, &cloud)?;
     let metrics = Arc::new(Metrics::new());
-    metrics.publish(SystemClock.now(), &[build_info()]);
+    metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
     let ports = Ports {
-        cloud,
+        cloud: Arc::new(cloud),
         notifier: Arc::new(LogSender),
         samples: metrics.clone(),
         clock: Arc::new(SystemClock),
-        lease: None,
+        lease,
     };
     let options = Options {
         sweep_every_secs: config.sweep.every_secs,
         sweep_limit_secs: config.sweep.every_secs.max(60),
+        read_only: !config.may_act(),
         ..Options::default()
     };
     let engine = Engine::new(recovered, ports, options, stop.clone());
 
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| Failure::new(format!("could not listen on {listen}; is another muster there?"), error))?;
-    let address = listener.local_addr().map_err(|error| Failure::new("could not tell the port taken", error))?;
-    writeln!(out.answer(), "listening on http://{address}")?;
+    let listen = config.http.listen;
+    let failed = |error| Failure::new(format!("could not listen on {listen}; is another muster there?"), error);
+    let bound = TcpListener::bind(listen).await.map_err(failed)?;
+    let (doorway, scheme) = match tls {
+        Some(tls) => (Doorway::tls(bound, tls), "https"),
+        None => (Doorway::plain(bound), "http"),
+    };
+    let doorway = doorway.map_err(|error| Failure::new("could not tell the port taken", error))?;
+    writeln!(out.answer(), "listening on {scheme}://{}", doorway.address())?;
     out.answer().flush()?;
 
     let served = Served {
         beliefs: Arc::new(Loop { handle: engine.handle(), stale_secs: stale_secs(&config) }),
         metrics,
         data_dir: dir,
+        access,
+        loopback: is_loopback(listen),
     };
     let closing = stop.clone();
+    let service = http::router(served).into_make_service_with_connect_info::<Peer>();
     let server = tokio::spawn(
-        axum::serve(listener, http::router(served))
-            .with_graceful_shutdown(async move { closing.cancelled().await })
-            .into_future(),
+        axum::serve(doorway, service).with_graceful_shutdown(async move { closing.cancelled().await }).into_future(),
     );
     let ended = engine.run().await;
     stop.cancel();
@@ -151,8 +173,39 @@ async fn serve(config: Config, global: &Global, listen: SocketAddr, out: &mut Ou
     }
 }
 
+/// Who may ask for what, by the tokens of the configuration.
+fn access(config: &Config) -> Result<Access, Failure> {
+    let mut tokens = Vec::new();
+    for token in &config.operators.tokens {
+        let failed =
+            |error| Failure::new(format!("the token of `{}` in [operators] could not be read", token.name), error);
+        let secret = match token.secret.read_here() {
+            Some(read) => read.map_err(failed)?,
+            None => {
+                let why = "secrets in AWS are for receivers".to_owned();
+                return Err(failed(SecretError::InAws { place: token.secret.to_string(), why }));
+            }
+        };
+        tokens.push((token.name.as_str(), token.role, secret));
+    }
+    let tokens = tokens.iter().map(|(name, role, secret)| (*name, *role, secret.expose()));
+    Access::by_tokens(tokens).map_err(|error| Failure::new(error.to_string(), error))
+}
+
+/// The lease, where the configuration names a table and anything may be done at all.
+fn lease(config: &Config, cloud: &aws::AwsCloud) -> Result<Option<Arc<dyn Lease>>, Failure> {
+    let Some(settings) = config.lease.settings().filter(|_| config.may_act()) else { return Ok(None) };
+    let lease = cloud.lease(settings).map_err(|error| Failure::new(error.to_string(), error))?;
+    tracing::info!(holder = lease.holder(), "acts only while it holds the lease");
+    Ok(Some(Arc::new(lease)))
+}
+
 fn build_info() -> Sample {
     Sample { name: "muster_build_info", labels: vec![("version", crate::VERSION.to_owned())], value: 1.0 }
+}
+
+fn may_act(config: &Config) -> Sample {
+    Sample { name: "muster_may_act", labels: Vec::new(), value: f64::from(u8::from(config.may_act())) }
 }
 
 /// Without a finished sweep for so long nobody should rely on what is shown.
@@ -174,6 +227,10 @@ impl Beliefs for Loop {
 
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped> {
         self.handle.ask(move |fleet, now| (now, fleet.cases(now, closed))).await.map_err(|_| Stopped)
+    }
+
+    async fn operator(&self, asked: Asked<'static>) -> Result<Answered, Stopped> {
+        self.handle.operator(asked).await.map_err(|_| Stopped)
     }
 
     async fn troubles(&self) -> Troubles {

@@ -27,6 +27,13 @@ pub struct AwsSection {
     /// Share of each ECS request bucket that muster may use. The buckets are shared by everything in the account:
     /// consoles, deployments, other tools.
     pub max_api_rate: ApiRate,
+    /// SSM document of your own by which muster restarts agents on Linux, so that its role need not be allowed any text.
+    /// Left out: AWS-RunShellScript, which is given muster's own scripts and nothing else.
+    #[schemars(example = &"muster-shell")]
+    pub shell_document: Option<String>,
+    /// The same for Windows. Left out: AWS-RunPowerShellScript.
+    #[schemars(example = &"muster-powershell")]
+    pub powershell_document: Option<String>,
 }
 
 impl AwsSection {

@@ -52,7 +52,7 @@ impl ClustersSection {
         }
         if self.all && !(self.names.is_empty() && self.globs.is_empty()) {
             wrong.push(Wrong {
-                paths: vec!["clusters.all"],
+                paths: vec!["clusters.all".to_owned()],
                 what: "all = true leaves nothing for names and globs to choose: give one or the other".into(),
             });
         }

@@ -5,25 +5,49 @@
 //! | where AWS is and how much of its rate muster may use | [`aws`] |
 //! | which clusters are watched | [`clusters`] |
 //! | where events come from, how often everything is looked at | [`events`], [`sweep`] |
-//! | how much is waited and tolerated | [`policy`] |
+//! | how much is waited and tolerated, how far muster goes | [`policy`], [`preset`] |
+//! | which remedies are tried, for which clusters and troubles | [`ladder`], [`custom`], [`replace`] |
+//! | how much may be disturbed, when, and what never | [`budget`], [`window`], [`protect`] |
+//! | who is told what | [`notices`] |
+//! | who may ask for what; where secrets lie | [`operators`], [`secret`] |
+//! | who acts, where several musters watch | [`lease`] |
 //! | where the record is kept | [`journal`] |
 //! | where muster listens, what it logs | [`http`], [`log`] |
+//! | words that several sections use | [`words`] |
 //! | how a mistake is shown | [`mistake`] |
+//! | what is allowed and still worth a word | [`warnings`] |
 //! | how `muster config example` is written | [`example`] |
 
 pub mod aws;
+pub mod budget;
 pub mod clusters;
+pub mod custom;
 pub mod events;
 pub mod example;
 pub mod http;
 pub mod journal;
+pub mod ladder;
+pub mod lease;
 pub mod log;
 pub mod mistake;
+pub mod notices;
+pub mod operators;
 pub mod policy;
+pub mod preset;
+pub mod protect;
+pub mod replace;
+pub mod secret;
 pub mod sweep;
+pub mod warnings;
+pub mod window;
+pub mod words;
 
 use std::path::Path;
 
+use fleet::{
+    notice::route::Routing,
+    policy::{Mode, Policy, budget::default_budgets},
+};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
@@ -43,9 +67,30 @@ pub struct Config {
     pub events: events::EventsSection,
     /// How often muster looks at everything, to find what events missed.
     pub sweep: sweep::SweepSection,
-    /// How much is waited and tolerated before muster speaks.
-    #[schemars(with = "policy::PolicyOptions")]
-    pub policy: fleet::policy::Policy,
+    /// How much is waited and tolerated before muster speaks, and how far it goes. Nothing is touched unless a mode says
+    /// approve or act.
+    pub policy: policy::PolicySection,
+    /// How far muster goes for some clusters and troubles, how long it waits, and which remedies it tries. Of all entries that
+    /// fit, the last one that says something wins, option by option.
+    pub ladder: Vec<ladder::LadderEntry>,
+    /// How much may be disturbed; all limits that fit hold at once. Yours take the place of the usual ones: one host at a time
+    /// in each cluster, and no more than 10% of it.
+    pub budget: Vec<budget::BudgetEntry>,
+    /// When muster may act. Without windows: always.
+    pub window: Vec<window::WindowEntry>,
+    /// What muster leaves alone, whatever its trouble.
+    pub protect: protect::ProtectSection,
+    /// How a machine is replaced.
+    pub replace: replace::ReplaceSection,
+    /// Actions of your own, for rungs with remedy = "custom".
+    pub custom: Vec<custom::CustomEntry>,
+    /// Who is told what, when, and how often. Without routes notices go to the log alone.
+    pub notices: notices::NoticesSection,
+    /// Who may ask for what over HTTP. Without tokens whoever is on this machine may look and act, and nobody else may do
+    /// anything.
+    pub operators: operators::OperatorsSection,
+    /// Who acts, where several musters watch the same clusters.
+    pub lease: lease::LeaseSection,
     /// Where the record is kept: audit, recovery and replay in one.
     pub journal: journal::JournalSection,
     /// Where `muster serve` answers.
@@ -112,11 +157,75 @@ impl Config {
         self.clusters.check(&mut wrong);
         self.events.check(&mut wrong);
         self.sweep.check(&mut wrong);
-        policy::check(&self.policy, &mut wrong);
+        self.policy.check(&mut wrong);
+        ladder::check(self, &mut wrong);
+        budget::check(&self.budget, &mut wrong);
+        window::check(&self.window, &mut wrong);
+        self.protect.check(&mut wrong);
+        self.replace.check(&mut wrong);
+        custom::check(&self.custom, &mut wrong);
+        self.notices.check(&self.receiver_names(), &mut wrong);
+        self.operators.check(&mut wrong);
+        self.lease.check(&mut wrong);
         self.journal.check(&mut wrong);
-        self.http.check(&mut wrong);
+        self.http.check(&self.operators, &mut wrong);
         self.log.check(&mut wrong);
         wrong
+    }
+
+    /// The names of the receivers there are.
+    fn receiver_names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// What the core decides by.
+    pub fn policy(&self) -> Policy {
+        let own = &self.policy;
+        let mut rules = own.preset.map_or_else(Vec::new, preset::Preset::rules);
+        rules.extend(self.ladder.iter().map(ladder::LadderEntry::rule));
+        Policy {
+            grace_secs: own.grace_secs,
+            act_after_secs: own.act_after_secs,
+            fail_after: own.preset.map_or(own.fail_after, |preset| preset.looks(own.fail_after)),
+            flapping_per_hour: own.flapping_per_hour,
+            launch_grace_secs: own.launch_grace_secs,
+            drain_stuck_secs: own.drain_stuck_secs,
+            doubt_share: own.doubt_share,
+            doubt_min_hosts: own.doubt_min_hosts,
+            doubt_after_secs: own.doubt_after_secs,
+            stale_after_secs: own.stale_after_secs,
+            fresh_secs: own.fresh_secs,
+            gap_look_secs: own.gap_look_secs,
+            mode: own.mode,
+            rules,
+            budgets: if self.budget.is_empty() {
+                default_budgets()
+            } else {
+                self.budget.iter().map(budget::BudgetEntry::budget).collect()
+            },
+            windows: self.window.iter().map(window::WindowEntry::window).collect(),
+            protection: self.protect.protection(),
+            replacement: self.replace.replacement(),
+            routing: self.notices.routing(),
+        }
+    }
+
+    /// The same for whoever only looks, `muster scan` and `muster replay`: nothing is done, nobody is paged, and what would be
+    /// done is said.
+    pub fn watching_policy(&self) -> Policy {
+        let mut policy = self.policy();
+        policy.mode = policy.mode.min(Mode::DryRun);
+        for mode in policy.rules.iter_mut().filter_map(|rule| rule.mode.as_mut()) {
+            *mode = (*mode).min(Mode::DryRun);
+        }
+        policy.routing = Routing::default();
+        policy
+    }
+
+    /// Whether any cluster is one that muster may touch, by itself or on approval.
+    pub fn may_act(&self) -> bool {
+        let acts = |mode: Mode| matches!(mode, Mode::Approve | Mode::Act);
+        acts(self.policy.mode) || self.ladder.iter().any(|entry| entry.mode.is_some_and(acts))
     }
 
     /// The JSON Schema of the file.
@@ -186,6 +295,75 @@ mod tests {
     }
 
     #[test]
+    fn the_default_file_is_the_default_policy_of_the_core() {
+        assert_eq!(Config::default().policy(), Policy::default());
+        assert!(!Config::default().may_act());
+    }
+
+    #[test]
+    fn everything_that_is_written_reaches_the_core() {
+        let text = r#"
+            [policy]
+            mode = "approve"
+            [[ladder]]
+            clusters = ["prod-*"]
+            troubles = ["agent-away", "runtime"]
+            mode = "act"
+            grace_secs = 61
+            act_after_secs = 62
+            fail_after = 63
+            rungs = [{ remedy = "restart-agent", deadline_secs = 64 }, { remedy = "custom", custom = "fix" }]
+            [[custom]]
+            name = "fix"
+            lambda = "fix-host"
+            [[budget]]
+            per = "zone"
+            at_once = 2
+            [[budget]]
+            clusters = ["prod-*"]
+            per = "group"
+            per_hour = "12.5%"
+            [[window]]
+            clusters = ["prod-*"]
+            opens = "0 9 * * MON-FRI"
+            lasts = "8h"
+            time_zone = "Europe/Berlin"
+            [protect]
+            marks = ["keep", "team=a"]
+            tasks = ["service:ledger-*"]
+            launch_secs = 65
+            [replace]
+            drain_secs = 66
+            scale_up_first = true
+            outside_groups = true
+            arrival_secs = 67
+            [notices]
+            wait_secs = 68
+            interval_secs = 69
+            repeat_secs = 70
+        "#;
+        let config = Config::parse("muster.toml", text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let told = serde_json::to_string(&config.policy()).unwrap();
+        for number in (61..=70).map(|number| number.to_string()) {
+            assert!(told.contains(&number), "{number} is lost: {told}");
+        }
+        let policy = config.policy();
+        assert!(config.may_act());
+        let watching = config.watching_policy();
+        assert_eq!(
+            (watching.mode, watching.terms("prod-a", fleet::journal::Trouble::Runtime).mode),
+            (Mode::DryRun, Mode::DryRun)
+        );
+        let terms = policy.terms("prod-a", fleet::journal::Trouble::Runtime);
+        assert_eq!((terms.mode, terms.ladder.len(), terms.grace_secs), (Mode::Act, 2, 61));
+        assert_eq!(policy.budgets[0].at_once, Some(fleet::policy::Limit::Hosts(2)));
+        assert_eq!(policy.budgets[1].per_hour, Some(fleet::policy::Limit::Percent(12.5)));
+        assert_eq!((policy.windows[0].lasts_secs, policy.windows[0].check()), (8 * 3600, Ok(())));
+        assert_eq!(policy.protection.marks, ["keep", "team=a"]);
+        assert!(policy.replacement.scale_up_first && policy.replacement.outside_groups);
+    }
+
+    #[test]
     fn text_that_is_no_toml_is_shown_where_it_breaks() {
         let text = mistakes("[policy\ngrace_secs = 1\n");
         assert!(text.starts_with("muster.toml:1:8: "), "{text}");
@@ -197,5 +375,93 @@ mod tests {
         assert!(text.contains("muster.toml:3:1:"), "{text}");
         let text = mistakes("[log]\nlevel = \"äö\" \"x\"\n");
         assert!(text.starts_with("muster.toml:2:"), "{text}");
+    }
+
+    #[test]
+    fn what_could_never_work_is_shown_where_it_stands_with_what_to_do() {
+        let mut surprises = Vec::new();
+        for (text, place, says) in [
+            ("[[budget]]\nat_once = 0\n", "2:11", "mode = \"dry-run\""),
+            ("[[budget]]\nat_once = \"101%\"\n", "2:11", "more than all hosts"),
+            ("[[budget]]\nat_once = \"0%\"\n", "2:11", "lets nothing ever happen"),
+            ("[[budget]]\nat_once = \"some\"\n", "2:11", "\"10%\""),
+            ("[[budget]]\nat_once = -1\n", "2:11", "no number of hosts"),
+            ("[[budget]]\nper = \"zone\"\n", "1:1", "limits nothing"),
+            ("[[budget]]\nclusters = [\"a\"]\nat_once = 1\n", "1:1", "no budget covers the other clusters"),
+            ("[[budget]]\nper = \"zon\"\nat_once = 1\n", "2:7", "did you mean `zone`?"),
+            ("[[window]]\nopens = \"0 0 31 2 *\"\nlasts = \"8h\"\n", "2:9", "never opens"),
+            ("[[window]]\nopens = \"0 9 * *\"\nlasts = \"8h\"\n", "2:9", "five"),
+            ("[[window]]\nopens = \"0 9 * * *\"\nlasts = \"15d\"\n", "3:9", "two weeks"),
+            ("[[window]]\nopens = \"0 9 * * *\"\nlasts = \"soon\"\n", "3:9", "90s, 15m, 2h"),
+            (
+                "[[window]]\nopens = \"0 9 * * *\"\nlasts = \"8h\"\ntime_zone = \"Europe/Bielefeld\"\n",
+                "4:13",
+                "no time zone",
+            ),
+            ("[[ladder]]\nclusters = [\"a\"]\n", "1:1", "says nothing"),
+            ("[[ladder]]\nmode = \"act\"\nrungs = []\n", "3:9", "does nothing"),
+            ("[[ladder]]\nmode = \"atc\"\n", "2:8", "did you mean `act`?"),
+            ("[[ladder]]\nmode = \"act\"\ntroubles = [\"flapping\"]\n", "3:12", "no usual ladder for flapping"),
+            ("[[ladder]]\nmode = \"act\"\ntroubles = [\"agent-awey\"]\n", "3:13", "did you mean `agent-away`?"),
+            ("[[ladder]]\nrungs = [{ remedy = \"restart-agnet\" }]\n", "2:21", "did you mean `restart-agent`?"),
+            ("[[ladder]]\nrungs = [{ remedy = \"custom\" }]\n", "2:21", "needs a name"),
+            (
+                "[[ladder]]\nrungs = [{ remedy = \"custom\", custom = \"fxi\" }]\n[[custom]]\nname = \"fix\"\nlambda = \"x\"\n",
+                "2:40",
+                "did you mean `fix`?",
+            ),
+            ("[[ladder]]\nrungs = [{ remedy = \"reboot\", custom = \"fix\" }]\n", "2:40", "write remedy = \"custom\""),
+            ("[[ladder]]\nrungs = [{ remedy = \"tell-someone\" }, { remedy = \"reboot\" }]\n", "2:21", "never reached"),
+            ("[[ladder]]\nrungs = [{ remedy = \"reboot\", deadline = 5 }]\n", "2:31", "did you mean `deadline_secs`?"),
+            ("[[ladder]]\nrungs = [{ remedy = \"reboot\", deadline_secs = 0 }]\n", "2:47", "out of range"),
+            ("[[ladder]]\nact_after_secs = 100\n", "2:18", "must be more than grace_secs (180)"),
+            (
+                "[[ladder]]\ngrace_secs = 100\n[[ladder]]\nclusters = [\"a\"]\nact_after_secs = 90\n",
+                "5:18",
+                "grace_secs (100)",
+            ),
+            ("[[ladder]]\nclusters = [\"a\"]\nmode = \"act\"\n[[ladder]]\nmode = \"dry-run\"\n", "1:1", "never heard"),
+            ("[[ladder]]\nclusters = [\"prod.*\"]\nmode = \"act\"\n", "2:12", "fits no cluster"),
+            ("[protect]\nmarks = [\"aws:ec2:x\"]\n", "2:9", "AWS's own"),
+            ("[protect]\ntasks = [\"ledger\"]\n", "2:9", "service:NAME"),
+            ("[notices]\nfallback = \"team\"\n", "2:12", "no [[receiver]] called `team`"),
+            ("[notices]\nroutes = [{ clusters = [\"a\"] }]\n", "2:11", "names no receiver"),
+            ("[[notices.routes]]\nrecievers = [\"a\"]\n", "2:1", "did you mean `receivers`?"),
+            (
+                "[[notices.routes]]\nclusters = [\"a\"]\n[[notices.routes.routes]]\ntrubles = []\n",
+                "4:1",
+                "did you mean `troubles`?",
+            ),
+            ("[[custom]]\nname = \"fix\"\n", "1:1", "give it command"),
+            ("[[custom]]\nname = \"fix\"\ncommand = [\"fix\"]\n", "3:11", "no absolute path"),
+            ("[[custom]]\nname = \"fix\"\nlambda = \"a\"\nssm_document = \"b\"\n", "4:16", "one action does one thing"),
+            (
+                "[operators]\ntokens = [{ name = \"a\", role = \"act\", secret = \"hunter2-hunter2\" }]\n",
+                "2:",
+                "env:NAME",
+            ),
+            (
+                "[operators]\ntokens = [{ name = \"a\", role = \"rot\", secret = \"env:A\" }]\n",
+                "2:",
+                "unknown variant `rot`",
+            ),
+            ("[lease]\nname = \"a\"\n", "2:8", "without a table"),
+            ("[http]\ncert_file = \"/c\"\n", "2:13", "key_file"),
+            ("[replace]\nby_health = true\nscale_up_first = true\n", "2:13", "choose one"),
+            ("[policy]\npreset = \"agent-moniter\"\n", "2:10", "did you mean `agent-monitor`?"),
+        ] {
+            let told = mistakes(text);
+            if !told.starts_with(&format!("muster.toml:{place}")) || !told.contains(says) {
+                surprises.push(format!("expected {place} and {says}\n{text}{told}"));
+            }
+        }
+        assert!(surprises.is_empty(), "{}", surprises.join("\n\n"));
+    }
+
+    #[test]
+    fn a_secret_that_is_written_into_the_file_is_not_shown_again() {
+        let told = mistakes("[operators]\ntokens = [{ name = \"a\", role = \"act\", secret = \"hunter2-hunter2\" }]\n");
+        assert!(told.contains("muster.toml:2:48") && told.contains("env:NAME"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
     }
 }

@@ -1,14 +1,18 @@
-//! `GET /v1/cases` and `GET /v1/cases/{n}`
+//! `GET /v1/cases`, `GET /v1/cases/{n}`, and `POST /v1/cases/{n}/{approve|veto|hold|retry}`
 
 use axum::{
     Json,
     extract::{Path, State},
 };
-use fleet::view::CaseView;
+use fleet::{id::CaseId, operator::Request, view::CaseView};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Query, Refusal, Served};
+use super::{
+    Query, Refusal, Served,
+    access::Operator,
+    asking::{Body, Granted, Said, ask, lasting},
+};
 
 /// Which cases are wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -45,10 +49,50 @@ pub async fn list(State(served): State<Served>, Query(wanted): Query<Wanted>) ->
 
 /// One case, open or recently closed.
 pub async fn show(State(served): State<Served>, Path(number): Path<String>) -> Result<Json<OneCase>, Refusal> {
-    let number: u32 = number.parse().map_err(|_| Refusal::bad_request(format!("`{number}` is no number of a case")))?;
+    let CaseId(number) = self::number(&number)?;
     let (at, cases) = served.beliefs.cases(true).await?;
     let case = cases.into_iter().find(|case| case.case.0 == number);
     case.map(|case| Json(OneCase { at, case })).ok_or_else(|| {
         Refusal::not_found(format!("there is no case {number} open or recently closed; older ones are in the journal"))
     })
+}
+
+/// What is asked of a case.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asked {
+    /// For `hold`: how long, in seconds; left out: until it is retried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secs: Option<u32>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Who, where no token says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+}
+
+/// Approves, vetoes, holds or retries.
+pub async fn operate(
+    State(served): State<Served>,
+    operator: Operator,
+    Path((number, verb)): Path<(String, String)>,
+    Body(asked): Body<Asked>,
+) -> Result<Json<Granted>, Refusal> {
+    let case = self::number(&number)?;
+    if asked.secs.is_some() && verb != "hold" {
+        return Err(Refusal::bad_request(format!("`secs` belongs to hold; {verb} has no end")));
+    }
+    let request = match verb.as_str() {
+        "approve" => Request::Approve { case },
+        "veto" => Request::Veto { case },
+        "hold" => Request::Hold { case, secs: lasting(asked.secs)? },
+        "retry" => Request::Retry { case },
+        _ => return Err(Refusal::not_found("a case can be asked to approve, veto, hold or retry")),
+    };
+    ask(&served, &operator, Said { why: asked.why, who: asked.who }, request).await
+}
+
+fn number(text: &str) -> Result<CaseId, Refusal> {
+    text.parse().map(CaseId).map_err(|_| Refusal::bad_request(format!("`{text}` is no number of a case")))
 }

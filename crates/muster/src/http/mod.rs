@@ -1,38 +1,60 @@
-//! What `muster serve` answers over HTTP: read-only, JSON, on loopback.
+//! What `muster serve` answers over HTTP: JSON, on loopback, or elsewhere by TLS and with a token.
 //!
 //! | path | file |
 //! |---|---|
 //! | `/v1/hosts`, `/v1/hosts/{id}` | [`hosts`] |
-//! | `/v1/cases`, `/v1/cases/{n}` | [`cases`] |
+//! | `/v1/cases`, `/v1/cases/{n}`, `/v1/cases/{n}/approve` … | [`cases`] |
+//! | `/v1/protections` | [`protections`] |
+//! | `/v1/pause`, `/v1/resume` | [`pause`] |
+//! | `/v1/silences`, `/v1/silences/{n}` | [`silences`] |
 //! | `/v1/journal` | [`journal`] |
 //! | `/v1/set-aside` | [`set_aside`] |
 //! | `/healthz` | [`healthz`] |
 //! | `/metrics` | [`metrics`] |
+//!
+//! | to learn | read |
+//! |---|---|
+//! | who may ask for what | [`access`] |
+//! | how a request of an operator is taken in | [`asking`] |
+//! | where connections come in, TLS | [`listener`] |
 
+pub mod access;
+pub mod asking;
 pub mod cases;
 pub mod healthz;
 pub mod hosts;
 pub mod journal;
+pub mod listener;
 pub mod metrics;
+pub mod pause;
+pub mod protections;
 pub mod set_aside;
+pub mod silences;
 
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, Request},
-    http::{StatusCode, header, request::Parts},
+    extract::{DefaultBodyLimit, FromRequestParts, Request},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{delete, get, post},
 };
 use engine::journal::JournalReader;
-use fleet::view::{CaseView, RollCall};
+use fleet::{
+    operator::{Answered, Asked},
+    view::{CaseView, RollCall},
+};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::metrics::Metrics;
+use self::access::{Access, Door};
+use crate::{config::operators::Role, metrics::Metrics};
+
+/// The largest body of a request.
+const BODY_BYTES: usize = 64 << 10;
 
 /// What is known at this moment, asked of whoever runs the loop.
 #[async_trait]
@@ -43,6 +65,8 @@ pub trait Beliefs: Send + Sync {
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped>;
     /// What is wrong with the service itself.
     async fn troubles(&self) -> Troubles;
+    /// Puts an operator's request to the loop; it is in the journal when this returns.
+    async fn operator(&self, asked: Asked<'static>) -> Result<Answered, Stopped>;
 }
 
 /// What is wrong with the service itself, in sentences.
@@ -68,6 +92,10 @@ pub struct Served {
     pub metrics: Arc<Metrics>,
     /// Where the journal lies.
     pub data_dir: PathBuf,
+    /// Who may ask for what.
+    pub access: Arc<Access>,
+    /// Only names of this machine are answered: it listens on loopback.
+    pub loopback: bool,
 }
 
 impl std::fmt::Debug for Served {
@@ -76,20 +104,35 @@ impl std::fmt::Debug for Served {
     }
 }
 
-/// All resources.
+/// All resources, each behind the door of the role that it needs.
 pub fn router(served: Served) -> Router {
-    Router::new()
+    let behind = |role| {
+        let door = Door { access: served.access.clone(), role };
+        move |router: Router<Served>| router.route_layer(middleware::from_fn_with_state(door, access::guard))
+    };
+    let looking = Router::new()
         .route("/v1/hosts", get(hosts::list))
         .route("/v1/hosts/{*id}", get(hosts::show))
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::show))
         .route("/v1/journal", get(journal::list))
         .route("/v1/set-aside", get(set_aside::list))
+        .route("/metrics", get(metrics::show));
+    let silencing =
+        Router::new().route("/v1/silences", post(silences::add)).route("/v1/silences/{silence}", delete(silences::end));
+    let acting = Router::new()
+        .route("/v1/cases/{case}/{verb}", post(cases::operate))
+        .route("/v1/protections", post(protections::add).delete(protections::end))
+        .route("/v1/pause", post(pause::pause))
+        .route("/v1/resume", post(pause::resume));
+    let router = behind(Role::View)(looking)
+        .merge(behind(Role::Silence)(silencing))
+        .merge(behind(Role::Act)(acting))
         .route("/healthz", get(healthz::show))
-        .route("/metrics", get(metrics::show))
         .fallback(nothing_here)
-        .layer(middleware::from_fn(loopback_names_only))
-        .with_state(served)
+        .layer(DefaultBodyLimit::max(BODY_BYTES));
+    let router = if served.loopback { router.layer(middleware::from_fn(loopback_names_only)) } else { router };
+    router.with_state(served)
 }
 
 /// A refusal: a status, and one sentence in JSON.
@@ -97,6 +140,11 @@ pub fn router(served: Served) -> Router {
 pub struct Refusal(StatusCode, String);
 
 impl Refusal {
+    /// A status and one sentence.
+    pub fn new(status: StatusCode, what: impl Into<String>) -> Self {
+        Self(status, what.into())
+    }
+
     /// There is no such thing.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self(StatusCode::NOT_FOUND, what.into())
@@ -105,6 +153,36 @@ impl Refusal {
     /// The request makes no sense.
     pub fn bad_request(what: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, what.into())
+    }
+
+    /// Nobody knows who asks.
+    pub fn unauthorised(what: impl Into<String>) -> Self {
+        Self(StatusCode::UNAUTHORIZED, what.into())
+    }
+
+    /// Whoever asks may not.
+    pub fn forbidden(what: impl Into<String>) -> Self {
+        Self(StatusCode::FORBIDDEN, what.into())
+    }
+
+    /// It cannot be, as things stand.
+    pub fn conflict(what: impl Into<String>) -> Self {
+        Self(StatusCode::CONFLICT, what.into())
+    }
+
+    /// The body is of a kind that is not read.
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self(StatusCode::UNSUPPORTED_MEDIA_TYPE, what.into())
+    }
+
+    /// Whoever asks has asked too often.
+    pub fn too_many(what: impl Into<String>) -> Self {
+        Self(StatusCode::TOO_MANY_REQUESTS, what.into())
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.0
     }
 }
 
@@ -115,7 +193,14 @@ struct Said {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.0, Json(Said { error: self.1 })).into_response()
+        let mut response = (self.0, Json(Said { error: self.1 })).into_response();
+        let headers = response.headers_mut();
+        match self.0 {
+            StatusCode::UNAUTHORIZED => headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            StatusCode::TOO_MANY_REQUESTS => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60")),
+            _ => None,
+        };
+        response
     }
 }
 
@@ -127,7 +212,8 @@ impl From<Stopped> for Refusal {
 
 async fn nothing_here() -> Refusal {
     Refusal::not_found(
-        "nothing here; there are /v1/hosts, /v1/cases, /v1/journal, /v1/set-aside, /healthz and /metrics",
+        "nothing here; there are /v1/hosts, /v1/cases, /v1/alerts, /v1/silences, /v1/protections, /v1/pause, /v1/resume, \
+         /v1/journal, /v1/set-aside, /healthz and /metrics",
     )
 }
 

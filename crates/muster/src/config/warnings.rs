@@ -1,0 +1,93 @@
+//! What a configuration may say and its writer should know: `muster config check` tells it, and so does the log of
+//! `muster serve`.
+
+use fleet::policy::Mode;
+
+use super::{Config, ladder, preset::Preset};
+
+impl Config {
+    /// Sentences; none for a configuration without surprises.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = ladder::warnings(self);
+        let acts_alone = self.policy.mode == Mode::Act || self.ladder.iter().any(|entry| entry.mode == Some(Mode::Act));
+        let asks =
+            self.policy.mode == Mode::Approve || self.ladder.iter().any(|entry| entry.mode == Some(Mode::Approve));
+        let told = self.notices.told();
+        if acts_alone && told.is_empty() {
+            warnings.push(
+                "mode = \"act\" and nobody is told: without a [[receiver]] and a route in [notices], what muster does stands \
+                 in its log and journal alone"
+                    .to_owned(),
+            );
+        }
+        if asks && told.is_empty() {
+            warnings.push(
+                "mode = \"approve\" and nobody is asked: without a [[receiver]] and a route in [notices], approvals wait in \
+                 `muster case list` until somebody looks there"
+                    .to_owned(),
+            );
+        }
+        for name in self.receiver_names() {
+            if !told.contains(&name) {
+                warnings.push(format!("[[receiver]] `{name}` is never told anything: no route of [notices] names it"));
+            }
+        }
+        let used = |name: &str| {
+            self.ladder
+                .iter()
+                .flat_map(|entry| entry.rungs.iter().flatten())
+                .any(|rung| rung.custom.as_deref() == Some(name))
+        };
+        for custom in self.custom.iter().filter(|custom| !used(&custom.name)) {
+            warnings.push(format!("[[custom]] `{}` is never run: no rung of a [[ladder]] names it", custom.name));
+        }
+        if self.policy.preset == Some(Preset::AgentMonitor) && !self.may_act() {
+            warnings.push(
+                "preset = \"agent-monitor\" as it stands only says what it would do: add mode = \"act\" to have hosts replaced"
+                    .to_owned(),
+            );
+        }
+        if self.replace.outside_groups {
+            warnings.push(
+                "outside_groups = true: a machine that no Auto Scaling group owns is terminated, and nobody replaces it"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warnings(text: &str) -> String {
+        Config::parse("muster.toml", text).unwrap_or_else(|mistakes| panic!("{mistakes}")).warnings().join("\n")
+    }
+
+    #[test]
+    fn the_default_configuration_has_no_surprises() {
+        assert_eq!(warnings(""), "");
+    }
+
+    #[test]
+    fn acting_without_telling_anybody_is_told() {
+        assert!(warnings("[policy]\nmode = \"act\"\n").contains("nobody is told"));
+        assert!(warnings("[[ladder]]\nclusters = [\"a\"]\nmode = \"approve\"\n").contains("nobody is asked"));
+    }
+
+    #[test]
+    fn harsh_remedies_before_mild_ones_are_allowed_and_told() {
+        let text = "[[ladder]]\nrungs = [{ remedy = \"replace\" }, { remedy = \"restart-agent\" }]\n";
+        assert!(warnings(text).contains("replace comes before the milder restart-agent"));
+        let text = "[[ladder]]\nrungs = [{ remedy = \"restart-agent\" }, { remedy = \"replace\" }]\n";
+        assert_eq!(warnings(text), "");
+    }
+
+    #[test]
+    fn what_nobody_uses_is_told() {
+        assert!(warnings("[[custom]]\nname = \"fix\"\nlambda = \"x\"\n").contains("`fix` is never run"));
+        assert!(warnings("[replace]\noutside_groups = true\n").contains("nobody replaces it"));
+        assert!(warnings("[policy]\npreset = \"agent-monitor\"\n").contains("add mode = \"act\""));
+    }
+}
