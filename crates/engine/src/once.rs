@@ -1,4 +1,7 @@
 //! A single pass: everything is looked at once, what the core wants to see again is looked at again, and that is all.
+//!
+//! A pass only observes. Acts and pages that the core asks for are handed back and not performed: an act needs its target
+//! read again and its outcome taken, and both need the loop of [`run`](crate::run).
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -6,13 +9,15 @@ use fleet::{
     effect::{Look, Notice},
     input::LookFailure,
     journal::Record,
+    notice::page::Page,
+    remedy::act::Intent,
 };
 use jiff::Timestamp;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     ports::{Answer, Clock, Cloud},
-    turn::{Arrival, Turn, TurnError},
+    turn::{Arrival, Taken, Turn, TurnError},
 };
 
 /// Looks performed at the same time.
@@ -37,6 +42,10 @@ pub struct Outcome {
     pub records: Vec<Record>,
     /// What people would have been told.
     pub notices: Vec<Notice>,
+    /// What would have been done. It has not been: in a journal that is kept, these intents stay open.
+    pub acts: Vec<Intent>,
+    /// What would have been sent. It has not been: in a journal that is kept, these pages stay owed.
+    pub pages: Vec<Page>,
 }
 
 /// Why a single pass could not be completed.
@@ -73,6 +82,8 @@ pub async fn run_once(
             looks: 0,
             records: Vec::new(),
             notices: Vec::new(),
+            acts: Vec::new(),
+            pages: Vec::new(),
         },
         asked: HashSet::new(),
         waiting: Vec::new(),
@@ -105,8 +116,7 @@ pub async fn run_once(
     let now = clock.now();
     if turn.wake_at().is_some_and(|at| at <= now) {
         let taken = turn.take(now, [Arrival::Tick])?;
-        pass.outcome.records.extend(taken.records);
-        pass.outcome.notices.extend(taken.notices);
+        pass.note(taken);
     }
     pass.outcome.ended_at = turn.last_at();
     Ok(pass.outcome)
@@ -139,15 +149,22 @@ impl Pass {
             return Ok(());
         }
         let taken = turn.take(now, arrivals)?;
-        self.outcome.records.extend(taken.records);
-        self.outcome.notices.extend(taken.notices);
-        for look in taken.looks {
+        for look in self.note(taken) {
             if self.asked.insert(look.clone()) {
                 self.outcome.looks += 1;
                 self.waiting.push(look);
             }
         }
         Ok(())
+    }
+
+    /// Keeps what a turn brought, and returns what is to be looked at.
+    fn note(&mut self, taken: Taken) -> Vec<Look> {
+        self.outcome.records.extend(taken.records);
+        self.outcome.notices.extend(taken.notices);
+        self.outcome.acts.extend(taken.acts);
+        self.outcome.pages.extend(taken.pages);
+        taken.looks
     }
 }
 

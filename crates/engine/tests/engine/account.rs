@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use engine::{
     Engine, Handle, Options, Ports, Turn,
     ports::{
-        Act, ActResult, Answer, Cloud, Delivery, Intent, Journal, JournalError, Lease, Look, LookFailure, Receipt,
-        Scope, SetAside, Sweep,
+        Act, ActResult, Answer, Cloud, Delivery, Intent, Journal, JournalError, Lease, Look, LookFailure, Notifier,
+        Receipt, Scope, SetAside, Sweep,
     },
     recover,
     run::RunError,
@@ -244,6 +244,9 @@ pub(crate) struct Spy {
     pub(crate) when_intended: Arc<dyn Fn() + Send + Sync>,
     /// Refuses appends that hold this.
     pub(crate) refuses: Arc<Mutex<Option<&'static str>>>,
+    /// Refuses every append after so many.
+    pub(crate) ends_after: Arc<Mutex<Option<usize>>>,
+    pub(crate) appends: Arc<Mutex<usize>>,
 }
 
 impl Spy {
@@ -253,6 +256,8 @@ impl Spy {
             log: log.clone(),
             when_intended: Arc::new(|| {}),
             refuses: Arc::default(),
+            ends_after: Arc::default(),
+            appends: Arc::default(),
         }
     }
 }
@@ -263,6 +268,9 @@ fn word_of(body: &Body<'_>) -> String {
         Body::Record(Record::Intended { intent }) => format!("intended {} {}", intent.id, intent.act.word()),
         Body::Record(Record::Ended { intent, result, .. }) => format!("ended {intent} {result}"),
         Body::Record(Record::Led { leading }) => format!("led {leading}"),
+        Body::Record(Record::Paged { page, page_kind, .. }) => {
+            format!("paged {page} {}", format!("{page_kind:?}").to_lowercase())
+        }
         Body::Record(_) => "record".into(),
         Body::Input(Input::Acted(outcome)) => format!("outcome {} {}", outcome.intent, outcome.result.word()),
         Body::Input(Input::Swept(sweep)) => match sweep.scope {
@@ -284,6 +292,14 @@ impl Journal for Spy {
         if let Some(refused) = *self.refuses.lock().unwrap()
             && words.iter().any(|word| word.starts_with(refused))
         {
+            return Err(JournalError::Full { path: "the test's disk".into() });
+        }
+        let appends = {
+            let mut appends = self.appends.lock().unwrap();
+            *appends += 1;
+            *appends
+        };
+        if self.ends_after.lock().unwrap().is_some_and(|last| appends > last) {
             return Err(JournalError::Full { path: "the test's disk".into() });
         }
         let seq = self.inner.append(at, bodies, set_aside)?;
@@ -327,6 +343,7 @@ pub(crate) struct Begin {
     pub(crate) policy: Policy,
     pub(crate) options: Options,
     pub(crate) lease: Option<Arc<dyn Lease>>,
+    pub(crate) notifier: Option<Arc<dyn Notifier>>,
 }
 
 impl Begin {
@@ -338,6 +355,7 @@ impl Begin {
             policy: acting(ladder),
             options: Options::default(),
             lease: None,
+            notifier: None,
         }
     }
 
@@ -346,7 +364,7 @@ impl Begin {
         let told = Arc::new(Told::default());
         let ports = Ports {
             cloud: self.account.clone(),
-            notifier: told.clone(),
+            notifier: self.notifier.unwrap_or_else(|| told.clone()),
             samples: told,
             clock: Arc::new(self.account.clock.clone()),
             lease: self.lease,

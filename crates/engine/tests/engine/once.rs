@@ -3,13 +3,20 @@
 use std::sync::{Arc, Mutex};
 
 use engine::{
+    journal::MemoryJournal,
     once::OnceError,
     ports::{Answer, Scope},
-    run_once,
+    recover, run_once,
+};
+use fleet::{
+    notice::route::{Route, Routing},
+    policy::Policy,
+    remedy::Remedy,
 };
 
-use crate::support::{
-    CLUSTER, ScriptedCloud, SweepScript, TestClock, failure, fresh_turn, host_sweep, instance, start,
+use crate::{
+    account::{Account, Log, acting},
+    support::{CLUSTER, ScriptedCloud, SweepScript, TestClock, failure, fresh_turn, host_sweep, instance, start},
 };
 
 fn cloud(script: SweepScript) -> Arc<ScriptedCloud> {
@@ -63,6 +70,27 @@ async fn looks_that_the_core_asks_for_are_performed_once_each() {
     assert_eq!(looks.len() as u64, outcome.looks);
     assert!(looks.iter().enumerate().all(|(index, look)| !looks[..index].contains(look)), "{looks:?}");
     assert_eq!(outcome.failed.len(), looks.len(), "the script fails every look");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_touches_nothing_and_tells_nobody_and_says_what_it_has_left_undone() {
+    let account = Account::new(&Log::default());
+    account.connect_silently(2, false);
+    let route = Route { receivers: vec!["slack".into()], ..Route::default() };
+    let routing = Routing { routes: vec![route], wait_secs: 0, ..Routing::default() };
+    let policy = Policy { grace_secs: 0, act_after_secs: 0, fail_after: 0, routing, ..acting(&[Remedy::RestartAgent]) };
+    let mut turn = recover(Box::new(MemoryJournal::new()), policy, "test", start()).unwrap().turn;
+    let clock = TestClock::new();
+    let (mut acts, mut pages) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let outcome = run_once(account.clone(), &mut turn, &clock, &mut |_, _, _| {}).await.unwrap();
+        acts.extend(outcome.acts);
+        pages.extend(outcome.pages);
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    }
+    assert!(account.acted.lock().unwrap().is_empty());
+    assert_eq!(pages.len(), 1);
+    assert_eq!((acts, pages), (turn.fleet().open_intents(), turn.fleet().owed_pages()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -398,3 +398,71 @@ async fn an_act_is_not_made_when_the_fleet_does_not_know_its_intent() {
     assert!(matches!(outcome.result, ActResult::Withheld { .. }), "{outcome:?}");
     assert!(account.acted.lock().unwrap().is_empty());
 }
+
+/// A restart or a reboot, ended by a lost disk before every single write to the journal in turn, and taken up again.
+async fn ended_before_every_write(ladder: &[Remedy], act: Act) {
+    let mut interrupted_acts = 0;
+    for last in 1.. {
+        let begin = Begin::new(ladder);
+        begin.account.pings.store(act == Act::RestartAgent, Ordering::Relaxed);
+        *begin.journal.ends_after.lock().unwrap() = Some(last);
+        let running = begin.run();
+        let (account, journal) = (running.account.clone(), running.journal.clone());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        account.connect(2, false);
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        running.handle.stop();
+        let survived = running.task.await.unwrap().is_ok();
+        let before = account.acted.lock().unwrap().len();
+        interrupted_acts += usize::from(!survived && before > 0);
+        *journal.ends_after.lock().unwrap() = None;
+        let again = Begin { account: account.clone(), journal: journal.clone(), ..Begin::new(ladder) }.run();
+        again.until("the act", |r| r.acted().iter().any(|(it, _)| *it == act)).await;
+        again.until("its outcome", |r| r.handle.status().intents_open == 0).await;
+        let turn = again.stop().await;
+        assert_eq!(engine::check::check(turn.journal()).unwrap().difference, None, "write {last}");
+        let acted = account.acted.lock().unwrap();
+        for (intent, _) in acted.iter() {
+            let calls: Vec<bool> = acted.iter().filter(|(it, _)| it.id == intent.id).map(|(_, again)| *again).collect();
+            let most = if act.may_be_repeated() { 2 } else { 1 };
+            let of_act = intent.act == act;
+            assert!(calls.len() <= if of_act { most } else { 2 }, "write {last}: {} {calls:?}", intent.act.word());
+            assert!(calls.iter().skip(1).all(|again| *again), "write {last}: a second call that does not say so");
+        }
+        let log = journal.log.lock().unwrap().clone();
+        for line in log.iter().filter_map(|line| line.strip_prefix("act ")) {
+            let intended = format!("journal: intended {line}");
+            assert!(log.contains(&intended), "write {last}: {line} without its intent");
+        }
+        if survived {
+            break;
+        }
+    }
+    assert!(interrupted_acts > 0, "some write comes between the call and its outcome");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_ended_before_any_write_to_the_journal_is_taken_up_again() {
+    ended_before_every_write(&RESTART, Act::RestartAgent).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_ended_before_any_write_to_the_journal_is_never_done_twice() {
+    ended_before_every_write(&[Remedy::Reboot], Act::Reboot).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn acts_are_counted_by_act_and_result() {
+    let running = Begin::new(&RESTART).with_a_lost_agent().await;
+    running.until("the outcome", |r| r.ended("restart-agent", "done") == 1).await;
+    let samples = running.handle.status().samples();
+    let sample = samples.iter().find(|sample| sample.name == "muster_acts_total").unwrap();
+    let labels = vec![("act", "restart-agent".to_owned()), ("result", "done".to_owned())];
+    assert_eq!((&sample.labels, sample.value), (&labels, 1.0));
+    for name in ["muster_intents_open", "muster_leading", "muster_pages_open"] {
+        assert!(samples.iter().any(|sample| sample.name == name), "{name}");
+    }
+    let counters = running.handle.counters().await.unwrap();
+    assert_eq!((counters.acts, counters.outcomes), (1, 1));
+    running.stop().await;
+}

@@ -12,12 +12,21 @@ use engine::{
     ports::{DeliveryResult, Notice, Notifier, Page, PageId, PageKind, Severity},
     run::telling::{Limits, Telling},
 };
-use fleet::notice::page::Delivery;
+use fleet::{
+    notice::{
+        page::Delivery,
+        route::{Heartbeat, Route, Routing},
+    },
+    policy::{Mode, Policy},
+};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{ScriptedCloud, SharedJournal, TestClock, Told, entries, recovered, start};
+use crate::{
+    account::{Begin, acting},
+    support::{ScriptedCloud, SharedJournal, TestClock, Told, entries, recovered, start},
+};
 
 fn page(id: u64, receiver: &str) -> Page {
     Page {
@@ -54,6 +63,7 @@ struct Receivers {
     scripts: Mutex<VecDeque<Script>>,
     begun: Mutex<Vec<u64>>,
     taken: Mutex<Vec<u64>>,
+    keys: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -62,6 +72,7 @@ impl Notifier for Receivers {
 
     async fn send(&self, page: &Page) -> DeliveryResult<'static> {
         self.begun.lock().unwrap().push(page.id.0);
+        self.keys.lock().unwrap().push(page.key.clone());
         let script = self.scripts.lock().unwrap().pop_front();
         match script {
             Some(Script::Takes { after_secs }) => tokio::time::sleep(Duration::from_secs(after_secs)).await,
@@ -202,6 +213,81 @@ async fn a_page_given_twice_is_sent_once() {
     telling.told(delivery.page);
     settle().await;
     assert_eq!((receivers.taken.lock().unwrap().len(), telling.open()), (1, 0));
+}
+
+/// A policy that only watches, and tells `slack` at once.
+fn telling_slack() -> Policy {
+    let route = Route { receivers: vec!["slack".into()], ..Route::default() };
+    Policy {
+        mode: Mode::Observe,
+        rules: Vec::new(),
+        routing: Routing { routes: vec![route], wait_secs: 0, ..Routing::default() },
+        ..acting(&[])
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_agent_and_its_return_are_two_pages_of_one_key_journaled_before_they_are_sent() {
+    let receivers = Arc::new(Receivers::default());
+    let begin = Begin { policy: telling_slack(), notifier: Some(receivers.clone()), ..Begin::new(&[]) };
+    let running = begin.with_a_lost_agent().await;
+    running.until("the page", |r| r.has("journal: told")).await;
+    assert!(running.place("journal: paged 1 firing") < running.place("journal: told"));
+    running.account.connect(2, true);
+    running.until("the other page", |_| receivers.taken.lock().unwrap().len() == 2).await;
+    assert!(running.has("journal: paged 2 resolved"));
+    let keys = receivers.keys.lock().unwrap().clone();
+    assert_eq!(keys[0], keys[1]);
+    running.until("its word", |r| r.handle.status().pages_open == 0).await;
+    let turn = running.stop().await;
+    assert!(turn.fleet().owed_pages().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_which_a_killed_muster_did_not_see_the_end_is_sent_again_as_the_same_one() {
+    let receivers = Arc::new(Receivers::default());
+    receivers.scripts.lock().unwrap().push_back(Script::Hangs);
+    let begin = Begin { policy: telling_slack(), notifier: Some(receivers.clone()), ..Begin::new(&[]) };
+    let running = begin.with_a_lost_agent().await;
+    running.until("the sending", |_| receivers.begun.lock().unwrap().len() == 1).await;
+    let (account, journal) = running.kill().await;
+    let again =
+        Begin { account, journal, policy: telling_slack(), notifier: Some(receivers.clone()), ..Begin::new(&[]) };
+    let running = again.run();
+    running.until("the second try", |r| r.has("journal: told")).await;
+    assert_eq!(*receivers.begun.lock().unwrap(), [1, 1]);
+    let keys = receivers.keys.lock().unwrap().clone();
+    assert_eq!(keys[0], keys[1]);
+    let (account, journal) = running.kill().await;
+    let again =
+        Begin { account, journal, policy: telling_slack(), notifier: Some(receivers.clone()), ..Begin::new(&[]) };
+    let running = again.run();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(*receivers.begun.lock().unwrap(), [1, 1], "once it is on the record it is not sent again");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_page_in_the_journal_nobody_is_told() {
+    let receivers = Arc::new(Receivers::default());
+    let begin = Begin { policy: telling_slack(), notifier: Some(receivers.clone()), ..Begin::new(&[]) };
+    *begin.journal.refuses.lock().unwrap() = Some("paged");
+    let running = begin.with_a_lost_agent().await;
+    assert!(running.task.await.unwrap().is_err());
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(receivers.begun.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_beats_on_and_leaves_no_trace_in_the_journal() {
+    let receivers = Arc::new(Receivers::default());
+    let heartbeat = Heartbeat { receiver: "dead-man".into(), every_secs: 60 };
+    let policy = Policy { routing: Routing { heartbeat: Some(heartbeat), ..Routing::default() }, ..acting(&[]) };
+    let running = Begin { policy, notifier: Some(receivers.clone()), ..Begin::new(&[]) }.run();
+    running.until("five beats", |_| receivers.taken.lock().unwrap().len() >= 5).await;
+    assert!(!running.has("journal: told"));
+    assert_eq!(running.handle.status().pages_open, 0);
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
