@@ -5,10 +5,11 @@ pub use fleet::{
     effect::{Look, Notice, Severity},
     id,
     input::{FailureKind, Input, LookFailure, Scope, Sweep},
-    journal::{Body, Entry},
-    notice::page::{DeliveryResult, Page, PageHost, PageId, PageKind},
+    journal::{Body, Entry, Record},
+    notice::page::{Delivery as PageDelivery, DeliveryResult, Page, PageHost, PageId, PageKind},
     observation::{self, Observation},
-    remedy::act::{Act, ActResult, Intent, Target},
+    operator,
+    remedy::act::{Act, ActResult, Intent, Outcome, Target},
 };
 use jiff::Timestamp;
 use tokio::sync::mpsc;

@@ -11,6 +11,56 @@ pub struct Faults {
     pub events: EventFaults,
     /// Calls of the API.
     pub api: ApiFaults,
+    /// Commands on machines.
+    pub ssm: SsmFaults,
+    /// Receivers of pages.
+    pub sink: SinkFaults,
+}
+
+/// Faults of commands on machines.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SsmFaults {
+    /// Commands that are called successful and were never run.
+    pub lie: f64,
+    /// Commands whose end is never seen, and that are never run.
+    pub hang: f64,
+}
+
+/// What SSM makes of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SsmManner {
+    /// It is run.
+    Honest,
+    /// It is called successful.
+    Lies,
+    /// Nothing comes of it.
+    Hangs,
+}
+
+impl SsmFaults {
+    /// Draws what becomes of a command.
+    pub fn draw(&self, random: &mut crate::seed::Random) -> SsmManner {
+        if random.chance(self.lie) {
+            SsmManner::Lies
+        } else if random.chance(self.hang) {
+            SsmManner::Hangs
+        } else {
+            SsmManner::Honest
+        }
+    }
+}
+
+/// Faults of receivers of pages.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SinkFaults {
+    /// Tries that are refused for the moment: 429, 500, a reset connection.
+    pub refuse: f64,
+    /// Tries that are taken and then not answered: they are repeated, with the same key.
+    pub accept_then_silent: f64,
+    /// Pages that are given up, after all tries.
+    pub give_up: f64,
 }
 
 /// Faults of the delivery of events (catalogue: drop 0-20 %, duplicate 0-30 %, reorder to 15 minutes, delay to 24 hours).

@@ -137,6 +137,11 @@ impl Simulation {
         if self.throttle.admit(place, action, self.world.now) { Fate::Answered } else { Fate::Throttled }
     }
 
+    /// The stream that errors are drawn from.
+    pub(crate) fn errors(&mut self) -> &mut Random {
+        &mut self.errors
+    }
+
     /// Draws how stale the next read is, in milliseconds.
     pub fn staleness(&mut self) -> i64 {
         self.faults.api.staleness(&mut self.reads)

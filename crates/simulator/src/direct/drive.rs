@@ -1,21 +1,18 @@
 //! The engine's turn, driven in virtual time: events as they come, sweeps on schedule, looks when the core asks, ticks
-//! when it wants to be woken.
+//! when it wants to be woken, acts and pages when it hands them out. One muster or several, each may crash and come back
+//! from its journal.
 
-use std::collections::VecDeque;
+use engine::turn::{Turn, TurnError};
 
-use engine::{
-    ports::Look,
-    turn::{Arrival, Taken, Turn, TurnError},
-};
-
-use super::{
-    answers::{self, Answered},
-    facts::{self, Page, Spans},
-};
+use super::{lease::SimulatedLease, muster::Muster, shared::SharedJournal};
 use crate::{
     clock::{MINUTE, Moment, SECOND},
     courier::Parcel,
     simulation::Simulation,
+};
+use engine::{
+    ports::{ActResult, Intent, Page, Sweep, operator::Asked},
+    turn::Taken,
 };
 
 /// How events are handed over.
@@ -40,22 +37,88 @@ pub struct Drive {
     pub look_ms: i64,
     /// At these moments the engine's clock is set forward or back by so many milliseconds.
     pub clock_steps: Vec<(Moment, i64)>,
+    /// The first muster crashes at these of the places where it may: before and after each append, before and after each
+    /// call, counted from 1. Only one that has a journal to come back from.
+    pub crashes: Vec<u32>,
+    /// The first muster's journal refuses these appends, counted from 1; it is then started again.
+    pub journal_failures: Vec<u32>,
+    /// How long a muster that crashed is away.
+    pub down_ms: i64,
+    /// At these moments a muster stands still for so many milliseconds, as a suspended machine does.
+    pub pauses: Vec<(Moment, u8, i64)>,
+    /// What operators ask for, and of which muster.
+    pub operator: Vec<(Moment, u8, Asked<'static>)>,
 }
 
 impl Default for Drive {
     fn default() -> Self {
-        Self { mode: Mode::Typed, sweep_every_ms: 10 * MINUTE, batch_ms: SECOND, look_ms: 400, clock_steps: Vec::new() }
+        Self {
+            mode: Mode::Typed,
+            sweep_every_ms: 10 * MINUTE,
+            batch_ms: SECOND,
+            look_ms: 400,
+            clock_steps: Vec::new(),
+            crashes: Vec::new(),
+            journal_failures: Vec::new(),
+            down_ms: 5 * SECOND,
+            pauses: Vec::new(),
+            operator: Vec::new(),
+        }
     }
 }
 
-/// Somebody who watches the drive.
+/// Somebody who watches the drive. Musters are numbered from 0.
 pub trait Watcher {
-    /// A turn is journaled; what it asked for is about to be done. `now` is the world's time.
+    /// A turn of the first muster is journaled; what it asked for is about to be done. `now` is the world's time.
     fn turned(&mut self, now: Moment, simulation: &Simulation, turn: &Turn, taken: &Taken);
+
+    /// The same of any muster.
+    fn turned_by(&mut self, now: Moment, by: u8, simulation: &Simulation, turn: &Turn, taken: &Taken) {
+        if by == 0 {
+            self.turned(now, simulation, turn, taken);
+        }
+    }
 
     /// A sweep is about to be made.
     fn sweeping(&mut self, now: Moment) {
         let _ = now;
+    }
+
+    /// A look, a re-read before an act or a part of a sweep was answered, and the first muster is about to hear it.
+    fn looked(&mut self, now: Moment, sweep: &Sweep<'static>) {
+        let _ = (now, sweep);
+    }
+
+    /// The same of any muster.
+    fn looked_by(&mut self, now: Moment, by: u8, sweep: &Sweep<'static>) {
+        if by == 0 {
+            self.looked(now, sweep);
+        }
+    }
+
+    /// The call of an act is about to be made.
+    fn calling(&mut self, now: Moment, by: u8, simulation: &Simulation, intent: &Intent, again: bool) {
+        let _ = (now, by, simulation, intent, again);
+    }
+
+    /// What came of an intent is seen; a call need not have been made.
+    fn called(&mut self, now: Moment, by: u8, intent: &Intent, result: &ActResult<'static>) {
+        let _ = (now, by, intent, result);
+    }
+
+    /// A receiver has taken a page.
+    fn delivered(&mut self, now: Moment, by: u8, page: &Page) {
+        let _ = (now, by, page);
+    }
+
+    /// An operator has asked for something and was answered.
+    fn operated(&mut self, now: Moment, by: u8, asked: &Asked<'static>, granted: bool) {
+        let _ = (now, by, asked, granted);
+    }
+
+    /// A muster has crashed, and this came back from its journal.
+    fn crashed(&mut self, now: Moment, by: u8, turn: &Turn) {
+        let _ = (now, by, turn);
     }
 }
 
@@ -74,9 +137,29 @@ pub struct Driven {
     pub sweeps: u64,
     /// Looks made.
     pub looks: u64,
+    /// Calls of acts made.
+    pub acts: u64,
+    /// Pages that a receiver took.
+    pub pages: u64,
+    /// Crashes, failures of the journal included.
+    pub crashes: u64,
+    /// Places where a crash was possible.
+    pub crashable: u64,
 }
 
-/// Drives until `until`, where the world's time then stands.
+/// A muster's seat in a drive.
+#[derive(Debug)]
+pub struct Seat<'a> {
+    /// Its turn. Replaced when it crashes.
+    pub turn: &'a mut Turn,
+    /// The journal it comes back from; `None`: it never crashes.
+    pub journal: Option<SharedJournal>,
+}
+
+/// Drives one muster until `until`, where the world's time then stands.
+///
+/// # Errors
+/// When its journal fails.
 pub fn drive(
     simulation: &mut Simulation,
     turn: &mut Turn,
@@ -84,156 +167,67 @@ pub fn drive(
     how: &Drive,
     watcher: &mut dyn Watcher,
 ) -> Result<Driven, TurnError> {
-    let next_sweep = if how.sweep_every_ms > 0 { simulation.now() } else { Moment(i64::MAX) };
-    let mut driver = Driver {
-        simulation,
-        turn,
-        how,
-        watcher,
-        next_sweep,
-        looks: VecDeque::new(),
-        ready: Vec::new(),
-        page: Page::default(),
-        spans: Vec::new(),
-        driven: Driven::default(),
-        steps: how.clock_steps.clone(),
-        skew: 0,
-        ticked_for: None,
-    };
+    drive_all(simulation, vec![Seat { turn, journal: None }], None, until, how, watcher)
+}
+
+/// Drives some musters that watch the same account until `until`. With a lease, one of them acts.
+///
+/// # Errors
+/// When the journal of a muster fails that has none to come back from.
+pub fn drive_all(
+    simulation: &mut Simulation,
+    seats: Vec<Seat<'_>>,
+    lease: Option<&mut SimulatedLease>,
+    until: Moment,
+    how: &Drive,
+    watcher: &mut dyn Watcher,
+) -> Result<Driven, TurnError> {
+    let now = simulation.now();
+    let leased = lease.is_some();
+    let musters = seats.into_iter().zip(0..).map(|(seat, by)| Muster::new(seat, by, now, how, leased)).collect();
+    let mut driver = Driver { simulation, musters, lease, how, watcher, ready: Vec::new(), driven: Driven::default() };
+    for at in 0..driver.musters.len() {
+        driver.take_over(at);
+    }
     while driver.once(until)? {}
     Ok(driver.driven)
 }
 
-struct Driver<'a> {
-    simulation: &'a mut Simulation,
-    turn: &'a mut Turn,
-    how: &'a Drive,
-    watcher: &'a mut dyn Watcher,
-    next_sweep: Moment,
-    looks: VecDeque<(Moment, Look)>,
-    ready: Vec<Parcel>,
-    page: Page,
-    spans: Vec<Spans>,
-    driven: Driven,
-    steps: Vec<(Moment, i64)>,
-    skew: i64,
-    /// The wake that was last answered with a tick: a core that asks for the past is not called without end.
-    ticked_for: Option<i64>,
+pub(super) struct Driver<'a> {
+    pub(super) simulation: &'a mut Simulation,
+    pub(super) musters: Vec<Muster<'a>>,
+    pub(super) lease: Option<&'a mut SimulatedLease>,
+    pub(super) how: &'a Drive,
+    pub(super) watcher: &'a mut dyn Watcher,
+    pub(super) ready: Vec<Parcel>,
+    pub(super) driven: Driven,
 }
 
 impl Driver<'_> {
     fn once(&mut self, until: Moment) -> Result<bool, TurnError> {
         let now = self.simulation.now();
-        if let Some(at) = self.steps.iter().position(|(at, _)| *at <= now) {
-            self.skew += self.steps.swap_remove(at).1;
-        }
-        let wake = self.turn.wake_at().map(|at| Moment(at.as_millisecond() - self.skew));
-        let wake = wake.map(|at| if self.ticked_for == Some(at.0) { at.max(now.plus(SECOND)) } else { at.max(now) });
-        let step = self.steps.iter().map(|(at, _)| *at).min();
-        let look = self.looks.front().map(|(at, _)| *at);
-        let target = [wake, step, look, Some(self.next_sweep)].into_iter().flatten().min().unwrap_or(until).min(until);
+        let due = self.musters.iter_mut().filter_map(|muster| muster.due(now, self.how)).min();
+        let target = due.unwrap_or(until).max(now).min(until);
         // Whatever comes first: an event, or something that is due.
         self.ready.clear();
         self.simulation.advance_to_parcel(target, &mut self.ready);
         if !self.ready.is_empty() {
             let patience = self.simulation.now().plus(self.how.batch_ms).min(target);
             self.simulation.advance_to(patience, &mut self.ready);
-            self.deliver()?;
+            let ready = std::mem::take(&mut self.ready);
+            self.driven.events += ready.len() as u64;
+            for at in 0..self.musters.len() {
+                self.deliver(at, &ready)?;
+            }
+            self.ready = ready;
         }
         let now = self.simulation.now();
         if now < target {
             return Ok(true);
         }
-        while self.looks.front().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, look)) = self.looks.pop_front() else { break };
-            self.driven.looks += 1;
-            let answer = answers::look(self.simulation, &look);
-            self.answered(answer)?;
-        }
-        if self.next_sweep <= now {
-            self.driven.sweeps += 1;
-            self.watcher.sweeping(now);
-            self.next_sweep = now.plus(self.how.sweep_every_ms);
-            let mut found = Vec::new();
-            answers::sweep(self.simulation, &mut |answer| found.push(answer));
-            for answer in found {
-                self.answered(answer)?;
-            }
-        }
-        if let Some(wake) = wake.filter(|wake| *wake <= now) {
-            self.ticked_for = Some(wake.0);
-            let engine_now = self.engine_now();
-            let taken = self.turn.take(engine_now, [Arrival::Tick])?;
-            self.took(taken);
+        for at in 0..self.musters.len() {
+            self.meet(at)?;
         }
         Ok(now < until)
-    }
-
-    fn engine_now(&self) -> jiff::Timestamp {
-        self.simulation.now().plus(self.skew).timestamp()
-    }
-
-    fn deliver(&mut self) -> Result<(), TurnError> {
-        self.driven.events += self.ready.len() as u64;
-        let now = self.engine_now();
-        let world = &self.simulation.world;
-        let taken = match self.how.mode {
-            Mode::Typed => {
-                self.page.clear();
-                self.spans.clear();
-                for parcel in &self.ready {
-                    self.spans.push(match parcel {
-                        Parcel::Change(change) => self.page.write(world, change),
-                        Parcel::Bytes(_) => Spans::default(),
-                    });
-                }
-                let page = &self.page;
-                let arrivals = self.ready.iter().zip(&self.spans).map(|(parcel, spans)| match parcel {
-                    Parcel::Change(change) => Arrival::Observed(facts::observation(world, page, spans, change)),
-                    Parcel::Bytes(bytes) => Arrival::Event(bytes),
-                });
-                self.turn.take(now, arrivals)?
-            }
-            Mode::Wire => {
-                let mut text = Vec::with_capacity(self.ready.len() * 2_800);
-                let mut ends = Vec::with_capacity(self.ready.len());
-                for parcel in &self.ready {
-                    parcel.write(world, &mut text);
-                    ends.push(text.len());
-                }
-                let starts = std::iter::once(0).chain(ends.iter().copied());
-                let arrivals =
-                    starts.zip(&ends).map(|(start, end)| Arrival::Event(text.get(start..*end).unwrap_or_default()));
-                self.turn.take(now, arrivals)?
-            }
-        };
-        self.took(taken);
-        Ok(())
-    }
-
-    fn answered(&mut self, answer: Answered) -> Result<(), TurnError> {
-        let arrival = match answer {
-            Ok(mut sweep) => {
-                // Who looks dates the answer by his own clock.
-                sweep.started_at = self.engine_now();
-                for observation in &mut sweep.found {
-                    observation.at = sweep.started_at;
-                }
-                Arrival::Swept(sweep)
-            }
-            Err(failure) => Arrival::LookFailed(failure),
-        };
-        let now = self.engine_now();
-        let taken = self.turn.take(now, [arrival])?;
-        self.took(taken);
-        Ok(())
-    }
-
-    fn took(&mut self, taken: Taken) {
-        self.driven.turns += 1;
-        let now = self.simulation.now();
-        self.watcher.turned(now, self.simulation, self.turn, &taken);
-        let due = now.plus(self.how.look_ms);
-        self.looks.extend(taken.looks.into_iter().map(|look| (due, look)));
     }
 }

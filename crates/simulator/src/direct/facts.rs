@@ -2,9 +2,9 @@
 //! which they are written out first, so that a routine event costs next to nothing.
 
 use engine::ports::observation::{
-    Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes, InstanceFact,
-    InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, ServiceActionFact, Source, TaskFact,
-    TaskStatus, Text,
+    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes,
+    InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Resources,
+    ServiceActionFact, Source, TaskFact, TaskStatus, Text, amount,
 };
 
 use crate::{
@@ -221,6 +221,13 @@ pub fn instance<'a>(
         running_tasks: Some(u32::from(state.running)),
         pending_tasks: Some(u32::from(state.pending)),
         registered_at: Some(found.registered_at.timestamp()),
+        resources: world.resources(host, state).map(|has| Resources {
+            registered: Amounts { cpu_units: amount(has.cpu.into()), memory_mib: amount(has.memory_mib.into()) },
+            remaining: Amounts {
+                cpu_units: amount(has.cpu_left.into()),
+                memory_mib: amount(has.memory_left_mib.into()),
+            },
+        }),
         capacity_provider: machine.and_then(|it| it.group).map(|group| group_name(world, group)),
         attributes: Attributes::Known(Box::new(attributes(world, found, host))),
     }
@@ -271,6 +278,7 @@ pub fn task<'a>(
         desired_running: task.said.desired_running,
         group,
         definition: Some(Text::Owned(world.definition_arn(task.definition))),
+        awsvpc: task.said.eni.is_some(),
         connected: Some(true),
         started_at: task.started_at.map(Moment::timestamp),
         stop_code: task.said.stop_code.map(|code| Text::Borrowed(code.word())),
@@ -327,6 +335,7 @@ pub fn owned_task(world: &World, id: TaskId) -> Option<TaskFact<'static>> {
         version: fact.version,
         last_status: fact.last_status,
         desired_running: fact.desired_running,
+        awsvpc: fact.awsvpc,
         connected: fact.connected,
         started_at: fact.started_at,
     })
@@ -363,6 +372,7 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
         running_tasks: fact.running_tasks,
         pending_tasks: fact.pending_tasks,
         registered_at: fact.registered_at,
+        resources: fact.resources,
         capacity_provider: fact.capacity_provider.map(own),
         attributes: Attributes::Known(Box::new(known)),
     })

@@ -5,7 +5,9 @@
 //! | a change as the fact an observer would read out of its event | [`facts`] |
 //! | what List and Describe calls would answer | [`answers`] |
 //! | what the calls of remedies do | [`acts`] |
-//! | the engine's loop turned in virtual time | [`drive`] |
+//! | the engine's loop turned in virtual time | [`drive`], `muster.rs` |
+//! | one of several musters is in charge | [`lease`] |
+//! | a journal that outlives its muster, and may fail | [`shared`] |
 //! | a journal that keeps nothing, for measurements | [`forgetful`] |
 //! | the same account behind the engine's asynchronous port | [`cloud`] |
 
@@ -15,6 +17,11 @@ pub mod cloud;
 pub mod drive;
 pub mod facts;
 pub mod forgetful;
+pub mod lease;
+mod muster;
+pub mod shared;
 
 pub use cloud::SimulatedCloud;
-pub use drive::{Drive, Mode, Watcher, drive};
+pub use drive::{Drive, Driven, Mode, Seat, Watcher, drive, drive_all};
+pub use lease::SimulatedLease;
+pub use shared::SharedJournal;

@@ -154,6 +154,21 @@ impl World {
         Ok(())
     }
 
+    /// SSM RunCommand `systemctl restart docker`: all containers of the machine stop, the agent is started again with it
+    /// (spec F.3).
+    pub fn restart_runtime(&mut self, machine: MachineId) {
+        let Some(found) = self.machines.get_mut(machine.index()) else { return };
+        if found.state != MachineState::Running {
+            return;
+        }
+        found.agent.docker_sick = false;
+        if let Some(host) = self.registration(machine) {
+            self.end_tasks(host, StopCode::EssentialContainerExited, "Docker was restarted");
+        }
+        self.restart_agent(machine);
+        self.later(45_000, super::agenda::Deed::CheckRuntime(machine));
+    }
+
     /// SSM RunCommand `systemctl restart ecs` on a machine.
     pub fn send_restart(&mut self, machine: MachineId) -> Result<CommandOutcome, Refusal> {
         let found = self.machine(machine).ok_or(Refusal::Missing("instance"))?;

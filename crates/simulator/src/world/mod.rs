@@ -73,6 +73,8 @@ pub struct World {
     pub(crate) outbox: Vec<Change>,
     /// Changes of the truth, for judges; kept when `keep_truth`.
     pub truth: Vec<Truth>,
+    /// What truly happened because a remedy called, for judges.
+    pub happened: Vec<crate::direct::acts::Happened>,
     /// Whether `truth` is kept.
     pub keep_truth: bool,
     /// Earlier states of hosts, for stale reads; kept for so many milliseconds, 0: not at all.
@@ -196,6 +198,7 @@ impl World {
             stopped_tasks: VecDeque::new(),
             outbox: Vec::new(),
             truth: Vec::new(),
+            happened: Vec::new(),
             keep_truth: false,
             memory_ms: 0,
             earlier: HashMap::new(),
