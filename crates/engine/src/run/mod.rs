@@ -11,14 +11,17 @@
 //! | deleting messages | [`acknowledge`] |
 //! | sweeps and looks | [`looking`] |
 //! | acts: read again, then call | [`performing`] |
+//! | what muster itself has against an act | `gate.rs` |
 //! | pages | [`telling`] |
 //! | notices in the log | [`notices`] |
 //! | who is in charge of acting | [`leading`] |
-//! | how the loop is doing | [`status`] |
+//! | how the loop is doing | [`status`], `health.rs` |
 
 pub mod acknowledge;
 pub mod engine;
+mod gate;
 pub mod handle;
+mod health;
 pub mod leading;
 pub mod looking;
 pub mod notices;

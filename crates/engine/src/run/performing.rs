@@ -19,14 +19,16 @@ use fleet::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::mpsc, task::JoinSet};
 
+pub use super::gate::lease_allows;
 use super::{
+    gate::{Gate, withheld},
     leading::Held,
     looking::{self, Trouble},
     queue::after,
 };
 use crate::{
     once::panic_text,
-    ports::{Answer, Clock, Cloud, Grant},
+    ports::{Answer, Clock, Cloud},
 };
 
 /// What was read again is good for so long: a call that comes later is not made (I3).
@@ -59,30 +61,6 @@ pub enum Performed {
     },
     /// What came of an intent. Take it in a turn, then call [`Performing::ended`].
     Ended(Outcome<'static>),
-}
-
-/// Whether a lease lets an act begin: it must last longer than twice the longest API call, because AWS does not fence
-/// for us, and it must be the one under which the act was decided.
-pub fn lease_allows(
-    grant: Option<Grant>,
-    epoch: Option<u64>,
-    now: Timestamp,
-    act_api_limit_secs: u32,
-) -> Result<(), String> {
-    let Some(grant) = grant else { return Err("this muster is not in charge of acting, or not any more".into()) };
-    if epoch.is_some_and(|epoch| epoch != grant.epoch) {
-        return Err("another muster was in charge of acting since this was decided".into());
-    }
-    let needed = SignedDuration::from_secs(2 * i64::from(act_api_limit_secs));
-    let left = grant.until.duration_since(now);
-    if left > needed {
-        return Ok(());
-    }
-    Err(format!(
-        "what is left of the lease, {} s, is not more than the {} s that an act may need; it must be renewed first",
-        left.as_secs().max(0),
-        needed.as_secs()
-    ))
 }
 
 /// The intents that were handed out and have not ended.
@@ -139,12 +117,7 @@ impl Performing {
         limits: Limits,
         back: mpsc::Sender<Performed>,
     ) -> Self {
-        let gate = Gate {
-            read_only: limits.read_only,
-            act_api_limit_secs: limits.act_api_limit_secs,
-            held: held.clone(),
-            clock: clock.clone(),
-        };
+        let gate = Gate::new(&limits, held.clone(), clock.clone());
         Self {
             cloud,
             clock,
@@ -321,40 +294,6 @@ impl Performing {
     }
 }
 
-/// What muster itself has against acting.
-#[derive(Clone)]
-struct Gate {
-    read_only: bool,
-    act_api_limit_secs: u32,
-    held: Option<Arc<Held>>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Gate {
-    fn epoch(&self) -> Option<u64> {
-        self.held.as_ref().and_then(|held| held.grant()).map(|grant| grant.epoch)
-    }
-
-    fn allows(&self, epoch: Option<u64>) -> Result<(), String> {
-        if self.read_only {
-            return Err("this muster only observes: it was started without leave to act".into());
-        }
-        match &self.held {
-            None => Ok(()),
-            Some(held) => lease_allows(held.grant(), epoch, self.clock.now(), self.act_api_limit_secs),
-        }
-    }
-}
-
-/// A call that an earlier muster may have made is not undone by forbidding the second one.
-fn withheld(why: String, again: bool) -> ActResult<'static> {
-    if again {
-        let why = format!("muster stopped before it saw how this ended, and it is not done again: {why}");
-        return ActResult::Failed { why: why.into(), may_have_happened: true };
-    }
-    ActResult::Withheld { why: why.into() }
-}
-
 /// What an intent is about: two intents that share one of these do not overlap.
 fn about(intent: &Intent) -> Vec<String> {
     let target = &intent.target;
@@ -417,7 +356,7 @@ async fn call(
     let word = job.intent.act.word();
     let mut task = JoinSet::new();
     task.spawn(async move {
-        let age = gate.clock.now().duration_since(read_at);
+        let age = gate.now().duration_since(read_at);
         if age > FRESH {
             let why = format!("muster was held up: what was read again is {} s old by now", age.as_secs());
             return withheld(why, job.again);
