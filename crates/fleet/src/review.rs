@@ -25,6 +25,9 @@ const WAITS_AGAIN_MS: Millis = 60_000;
 /// When a ladder that was climbed to its end is climbed again.
 const CLIMB_AGAIN_MS: Millis = 1_800_000;
 
+/// Each further time takes twice as long, up to sixteen hours: what fails for ever must not disturb for ever.
+const MOST_DOUBLINGS: u8 = 5;
+
 /// Deadlines fall together in slots of so much at most.
 const SLOT_MS: Millis = 5_000;
 
@@ -280,7 +283,9 @@ impl Fleet {
                 && case.work.is_some()
             {
                 // The ladder was climbed to its end; what failed then may work now.
-                case.work_mut().rung = 0;
+                let work = case.work_mut();
+                work.rung = 0;
+                work.climbs = work.climbs.saturating_add(1);
             }
             self.weigh_and_record(slot, false, effects);
         }
@@ -319,7 +324,9 @@ impl Fleet {
             Some(Decision::Hold { .. }) if case.work().waits => Some(WAITS_AGAIN_MS),
             Some(Decision::Hold { .. }) => Some(act_after_ms),
             // The ladder is at its end; it is climbed again after a while.
-            Some(Decision::Will { remedy: Remedy::TellSomeone, .. }) => Some(CLIMB_AGAIN_MS),
+            Some(Decision::Will { remedy: Remedy::TellSomeone, .. }) => {
+                Some(CLIMB_AGAIN_MS << case.work().climbs.min(MOST_DOUBLINGS))
+            }
             _ => None,
         };
         self.set_deadline(slot, again_ms.map_or(0, |again_ms| self.now + again_ms));

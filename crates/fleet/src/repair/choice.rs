@@ -151,6 +151,7 @@ impl Fleet {
         }
         let mut because: Vec<String> =
             work.tried.iter().map(|tried| format!("{} was tried: {}", tried.remedy.word(), tried.ended)).collect();
+        because.dedup();
         because.extend(missed);
         Choice::Take { rung: u8::MAX, remedy: Remedy::TellSomeone, terms: None, because }
     }

@@ -114,6 +114,8 @@ pub struct Work {
     pub waits: bool,
     /// How often the target was not as expected just before the call.
     pub unfit: u8,
+    /// How often the ladder was climbed to its end.
+    pub climbs: u8,
     /// A drain of an earlier rung is done, and its host is still to be given back.
     pub drained: bool,
     /// Remedies that can never work here, and why.
@@ -132,6 +134,7 @@ impl Work {
         held_until: 0,
         waits: false,
         unfit: 0,
+        climbs: 0,
         drained: false,
         ruled_out: Vec::new(),
     };

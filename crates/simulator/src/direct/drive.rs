@@ -190,6 +190,7 @@ pub fn drive_all(
         driver.take_over(at);
     }
     while driver.once(until)? {}
+    driver.driven.crashable = driver.musters.first().map_or(0, Muster::crashable);
     Ok(driver.driven)
 }
 

@@ -149,6 +149,11 @@ impl<'a> Muster<'a> {
         now.plus(self.skew).timestamp()
     }
 
+    /// Places so far where it could have crashed.
+    pub(super) fn crashable(&self) -> u64 {
+        u64::from(self.crashable)
+    }
+
     /// Whether it crashes at this place.
     fn crashes_here(&mut self) -> bool {
         self.crashable += 1;
