@@ -5,12 +5,14 @@
 //! | the commands, one a file | [`cli`] |
 //! | the configuration file, one section a file | [`config`] |
 //! | the HTTP API of `muster serve`, one resource a file | [`http`] |
+//! | what the journal holds about one case | [`case_file`] |
 //! | tables, JSON, colours, and names that cannot steer a terminal | [`render`] |
 //! | the demonstration | [`demo`] |
 //! | where notices go | [`senders`] |
 //! | figures for Prometheus | [`metrics`] |
 //! | muster's own log | [`logging`] |
 
+pub mod case_file;
 pub mod cli;
 pub mod config;
 pub mod demo;

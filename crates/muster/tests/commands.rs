@@ -12,7 +12,7 @@ use std::{
 
 use program::{muster, recording, run, run_with_input, signal};
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 31] = [
     &[],
     &["scan"],
     &["serve"],
@@ -20,6 +20,19 @@ const COMMANDS: [&[&str]; 18] = [
     &["case"],
     &["case", "list"],
     &["case", "show"],
+    &["case", "approve"],
+    &["case", "veto"],
+    &["case", "hold"],
+    &["case", "retry"],
+    &["protect"],
+    &["unprotect"],
+    &["pause"],
+    &["resume"],
+    &["silence"],
+    &["silence", "add"],
+    &["silence", "list"],
+    &["silence", "end"],
+    &["alerts"],
     &["journal"],
     &["journal", "verify"],
     &["journal", "export"],
@@ -81,6 +94,35 @@ fn a_mistake_in_the_configuration_is_shown_in_its_line_with_what_was_meant() {
 }
 
 #[test]
+fn what_is_allowed_and_still_surprising_is_told_by_the_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("muster.toml");
+    fs::write(&file, "[policy]\nmode = \"act\"\n").unwrap();
+    let ran = run(&["config", "check", "--config", file.to_str().unwrap()]).exits(0);
+    assert!(ran.out.ends_with("no mistakes\n"), "{}", ran.out);
+    assert!(ran.err.contains("nobody is told"), "{}", ran.err);
+}
+
+#[test]
+fn a_silence_of_everything_must_be_said_so() {
+    let ran = run(&["silence", "add", "--for", "2h"]).exits(2);
+    assert!(ran.err.contains("--everything"), "{}", ran.err);
+    let ran = run(&["silence", "add", "--for", "soon", "--everything"]).exits(2);
+    assert!(ran.err.contains("90s, 15m, 2h, 3d"), "{}", ran.err);
+    let ran = run(&["silence", "add", "--for", "2h", "--trouble", "agent-awya"]).exits(2);
+    assert!(ran.err.contains("did you mean `agent-away`?"), "{}", ran.err);
+}
+
+#[test]
+fn a_token_is_never_sent_in_the_clear_to_another_machine() {
+    let output =
+        muster(&["pause", "--server", "http://192.0.2.1:8464"]).env("MUSTER_TOKEN", "canary-canary-canary").output();
+    let ran: program::Ran = output.unwrap().into();
+    let ran = ran.exits(2);
+    assert!(ran.err.contains("https://") && !ran.err.contains("canary"), "{}", ran.err);
+}
+
+#[test]
 fn a_configuration_that_is_not_there_is_named() {
     let ran = run(&["serve", "--config", "/nowhere/muster.toml"]).exits(2);
     assert!(ran.err.contains("/nowhere/muster.toml") && ran.err.contains("No such file"), "{}", ran.err);
@@ -89,8 +131,25 @@ fn a_configuration_that_is_not_there_is_named() {
 #[test]
 fn the_schema_describes_every_section() {
     let schema = run(&["config", "schema"]).exits(0).json();
-    for section in ["aws", "clusters", "events", "sweep", "policy", "journal", "http", "log"] {
+    for section in [
+        "aws",
+        "clusters",
+        "events",
+        "sweep",
+        "policy",
+        "protect",
+        "replace",
+        "notices",
+        "operators",
+        "lease",
+        "journal",
+        "http",
+        "log",
+    ] {
         assert!(schema["properties"][section]["properties"].is_object(), "{section} is missing");
+    }
+    for section in ["ladder", "budget", "window", "custom"] {
+        assert!(schema["properties"][section]["items"]["properties"].is_object(), "{section} is missing");
     }
 }
 

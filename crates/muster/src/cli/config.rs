@@ -39,7 +39,9 @@ impl ConfigArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<Exit, Failure> {
         match self.command {
             ConfigCommand::Check { config } => {
-                Config::read(&config)?;
+                for warning in Config::read(&config)?.warnings() {
+                    out.remark(&format!("{}: {warning}", config.display()));
+                }
                 writeln!(out.answer(), "{}: no mistakes", config.display())?;
             }
             ConfigCommand::Schema => {

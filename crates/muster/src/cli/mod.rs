@@ -5,23 +5,29 @@
 //! | options that every command takes | [`options`] |
 //! | where answers go, exit codes, failures | [`output`] |
 //! | one pass over the fleet | [`scan`] |
-//! | the service, and asking it | [`serve`], [`server`], [`hosts`], [`case`], [`journal`] |
+//! | the service, and asking it | [`serve`], [`server`], [`login`], [`hosts`], [`case`], [`journal`] |
+//! | what an operator may ask for | [`case`], [`protect`], [`pause`], [`silence`], [`alerts`] |
 //! | recorded events in, decisions out | [`replay`] |
 //! | a pretend AWS account, and a show in it | [`simulate`], [`demo`] |
 //! | the configuration file; completions of the shell | [`config`], [`completions`] |
 
+pub mod alerts;
 pub mod case;
 pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod hosts;
 pub mod journal;
+pub mod login;
 pub mod options;
 pub mod output;
+pub mod pause;
+pub mod protect;
 pub mod replay;
 pub mod scan;
 pub mod serve;
 pub mod server;
+pub mod silence;
 pub mod simulate;
 pub mod stop;
 
@@ -46,7 +52,7 @@ use output::{Exit, Failure, Output};
         muster scan --cluster prod-a           one pass over one cluster; exit 0 all present, 1 someone missing\n  \
         muster scan --all --output json        every cluster of the account and region, for a script\n  \
         muster serve --config muster.toml      watch for good: events, sweeps, journal, HTTP, Prometheus\n\n\
-        muster only looks. It never restarts, drains or terminates anything: it says what it would do."
+        Unless its configuration says mode = \"approve\" or \"act\", muster only looks: it says what it would do."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -63,8 +69,20 @@ enum Command {
     Serve(serve::ServeArgs),
     /// List the hosts that a running muster (or its data directory) knows of.
     Hosts(hosts::HostsArgs),
-    /// List open cases, or show one with its reasons.
+    /// List open cases, show one with its reasons, approve or forbid what it asks for.
     Case(case::CaseArgs),
+    /// Keep muster from touching a host or a cluster.
+    Protect(protect::ProtectArgs),
+    /// Allow muster to touch a host or a cluster again.
+    Unprotect(protect::UnprotectArgs),
+    /// The kill switch: begin no remedy, in one cluster or anywhere.
+    Pause(pause::PauseArgs),
+    /// Allow remedies again.
+    Resume(pause::ResumeArgs),
+    /// Add, list or end silences: what nobody is paged about for a while.
+    Silence(silence::SilenceArgs),
+    /// List what people are told of, and why they are not told of the rest.
+    Alerts(alerts::AlertsArgs),
     /// Read, follow, verify or export the journal.
     Journal(journal::JournalArgs),
     /// Feed recorded events to muster and see what it would have decided.
@@ -120,6 +138,12 @@ fn perform(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Serve(args) => args.run(&global, out),
         Command::Hosts(args) => args.run(out),
         Command::Case(args) => args.run(out),
+        Command::Protect(args) => args.run(out),
+        Command::Unprotect(args) => args.run(out),
+        Command::Pause(args) => args.run(out),
+        Command::Resume(args) => args.run(out),
+        Command::Silence(args) => args.run(out),
+        Command::Alerts(args) => args.run(out),
         Command::Journal(args) => args.run(out),
         Command::Replay(args) => args.run(out),
         Command::Simulate(args) => args.run(out),

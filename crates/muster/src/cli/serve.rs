@@ -11,6 +11,7 @@ use engine::{
     ports::{Clock, Lease, Sample, Samples as _, Scope},
 };
 use fleet::{
+    notice::{delivery::AlertView, silence::SilenceView},
     operator::{Answered, Asked},
     view::{CaseView, RollCall},
 };
@@ -227,6 +228,14 @@ impl Beliefs for Loop {
 
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped> {
         self.handle.ask(move |fleet, now| (now, fleet.cases(now, closed))).await.map_err(|_| Stopped)
+    }
+
+    async fn alerts(&self) -> Result<(Timestamp, Vec<AlertView>), Stopped> {
+        self.handle.ask(|fleet, now| (now, fleet.alerts())).await.map_err(|_| Stopped)
+    }
+
+    async fn silences(&self) -> Result<(Timestamp, Vec<SilenceView>), Stopped> {
+        self.handle.ask(|fleet, now| (now, fleet.silences())).await.map_err(|_| Stopped)
     }
 
     async fn operator(&self, asked: Asked<'static>) -> Result<Answered, Stopped> {

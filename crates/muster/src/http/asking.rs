@@ -8,6 +8,7 @@ use axum::{
 };
 use fleet::operator::{Answered, Asked, Request as Wanted};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{Refusal, Served, access::Operator};
 use crate::render::escape;
@@ -92,7 +93,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             .await
             .map_err(|error| Refusal::new(error.status(), error.body_text()))?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        // A list would do for an object too, by the order of its fields.
         serde_json::from_slice(bytes)
+            .and_then(|object| serde_json::from_value(Value::Object(object)))
             .map(Self)
             .map_err(|error| Refusal::bad_request(format!("the body makes no sense: {error}")))
     }

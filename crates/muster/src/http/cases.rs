@@ -12,7 +12,9 @@ use super::{
     Query, Refusal, Served,
     access::Operator,
     asking::{Body, Granted, Said, ask, lasting},
+    read_journal,
 };
+use crate::case_file::{self, CaseFile};
 
 /// Which cases are wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -55,6 +57,16 @@ pub async fn show(State(served): State<Served>, Path(number): Path<String>) -> R
     case.map(|case| Json(OneCase { at, case })).ok_or_else(|| {
         Refusal::not_found(format!("there is no case {number} open or recently closed; older ones are in the journal"))
     })
+}
+
+/// What the journal holds about a case: what was decided, done and said, and the evidence that was saved.
+pub async fn file(State(served): State<Served>, Path(number): Path<String>) -> Result<Json<CaseFile>, Refusal> {
+    let case = self::number(&number)?;
+    let (_, cases) = served.beliefs.cases(true).await?;
+    let Some(found) = cases.into_iter().find(|view| view.case == case) else {
+        return Err(Refusal::not_found(format!("there is no case {case} open or recently closed")));
+    };
+    read_journal(&served, move |journal| case_file::read(journal, case, found.opened_at)).await.map(Json)
 }
 
 /// What is asked of a case.

@@ -7,6 +7,7 @@
 //! | `/v1/protections` | [`protections`] |
 //! | `/v1/pause`, `/v1/resume` | [`pause`] |
 //! | `/v1/silences`, `/v1/silences/{n}` | [`silences`] |
+//! | `/v1/alerts` | [`alerts`] |
 //! | `/v1/journal` | [`journal`] |
 //! | `/v1/set-aside` | [`set_aside`] |
 //! | `/healthz` | [`healthz`] |
@@ -19,6 +20,7 @@
 //! | where connections come in, TLS | [`listener`] |
 
 pub mod access;
+pub mod alerts;
 pub mod asking;
 pub mod cases;
 pub mod healthz;
@@ -44,6 +46,7 @@ use axum::{
 };
 use engine::journal::JournalReader;
 use fleet::{
+    notice::{delivery::AlertView, silence::SilenceView},
     operator::{Answered, Asked},
     view::{CaseView, RollCall},
 };
@@ -63,6 +66,10 @@ pub trait Beliefs: Send + Sync {
     async fn roll_call(&self) -> Result<RollCall, Stopped>;
     /// Cases, with the time they were told; the recently closed ones too if `closed`.
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped>;
+    /// What people are told of, with the time it was told.
+    async fn alerts(&self) -> Result<(Timestamp, Vec<AlertView>), Stopped>;
+    /// The silences that hold, with the time they were told.
+    async fn silences(&self) -> Result<(Timestamp, Vec<SilenceView>), Stopped>;
     /// What is wrong with the service itself.
     async fn troubles(&self) -> Troubles;
     /// Puts an operator's request to the loop; it is in the journal when this returns.
@@ -115,6 +122,9 @@ pub fn router(served: Served) -> Router {
         .route("/v1/hosts/{*id}", get(hosts::show))
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::show))
+        .route("/v1/cases/{case}/journal", get(cases::file))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/silences", get(silences::list))
         .route("/v1/journal", get(journal::list))
         .route("/v1/set-aside", get(set_aside::list))
         .route("/metrics", get(metrics::show));

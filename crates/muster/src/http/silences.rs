@@ -4,7 +4,8 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use fleet::{journal::Trouble, operator::Request};
+use fleet::{journal::Trouble, notice::silence::SilenceView, operator::Request};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -39,6 +40,21 @@ pub struct Wanted {
 
 /// Most patterns of one silence.
 const PATTERNS: usize = 100;
+
+/// The silences that hold, and when they were told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Silences {
+    /// Now, for whoever told them.
+    pub at: Timestamp,
+    /// In the order of their numbers.
+    pub silences: Vec<SilenceView>,
+}
+
+/// Those that hold.
+pub async fn list(State(served): State<Served>) -> Result<Json<Silences>, Refusal> {
+    let (at, silences) = served.beliefs.silences().await?;
+    Ok(Json(Silences { at, silences }))
+}
 
 /// Adds one.
 pub async fn add(

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use fleet::{remedy::Decision, view::CaseView};
+use fleet::{journal::Stage, remedy::Decision, view::CaseView};
 use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
 
@@ -11,6 +11,7 @@ use super::{
     roll_call::{word, zombies},
     table::{Cell, Table},
 };
+use crate::case_file::CaseFile;
 
 /// Writes a list of cases.
 ///
@@ -33,7 +34,7 @@ pub fn list(out: &mut dyn Write, cases: &[CaseView], now: Timestamp, format: For
         Format::Table => {
             let mut table = Table::new(
                 0,
-                &["CASE", "TROUBLE", "VERDICT", "SUBJECT", "CLUSTER", "STAGE", "SINCE", "NEXT", "WHAT MUSTER WOULD DO"],
+                &["CASE", "TROUBLE", "VERDICT", "SUBJECT", "CLUSTER", "STAGE", "SINCE", "NEXT", "WHAT MUSTER DOES"],
             );
             for case in cases {
                 table.row(cells(case, now), Vec::new());
@@ -65,8 +66,12 @@ fn subject(case: &CaseView) -> &str {
 }
 
 fn would(case: &CaseView) -> Cell {
+    if let Some(work) = &case.under_way {
+        let doing = if work.step == "verifying" { "waits whether it helped to" } else { "is about to" };
+        return Cell::styled(format!("{doing} {}", work.remedy.words()), colour::remedy());
+    }
     match &case.decision {
-        Some(Decision::Would { remedy, .. }) => Cell::styled(remedy.words(), colour::remedy()),
+        Some(Decision::Would { remedy, .. }) => Cell::styled(format!("would {}", remedy.words()), colour::remedy()),
         Some(Decision::Ask { remedy, .. }) => Cell::styled(format!("asks to {}", remedy.words()), colour::remedy()),
         Some(Decision::Will { remedy, .. }) => Cell::styled(format!("will {}", remedy.words()), colour::remedy()),
         Some(Decision::Hold { because }) => {
@@ -131,6 +136,58 @@ pub fn show(out: &mut dyn Write, case: &CaseView, now: Timestamp) -> io::Result<
     }
     for note in zombies(&case.zombie_tasks) {
         line("", note.text())?;
+    }
+    if case.stage != Stage::Closed {
+        for tried in &case.tried {
+            let when = moment::clock(tried.at, now);
+            line("tried", &format!("{when} to {}: {}", tried.remedy.words(), tried.ended))?;
+        }
+    }
+    if let Some(work) = &case.under_way {
+        let since = moment::age(work.since, now);
+        line("doing", &format!("{} (for {since}, now: {})", work.remedy.words(), step(&work.step)))?;
+    }
+    Ok(())
+}
+
+/// A step of a remedy, as people say it.
+fn step(step: &str) -> &str {
+    match step {
+        "evidence" => "saving evidence",
+        "makeroom" => "making room in the group",
+        "drain" => "draining",
+        "awaitdrained" => "waiting until it is drained",
+        "perform" => "calling",
+        "end" => "ending the machine",
+        "verifying" => "waiting until the trouble is over",
+        other => other,
+    }
+}
+
+/// Lines of evidence that are shown when not all are wanted.
+const EVIDENCE_LINES: usize = 8;
+
+/// Writes what the journal holds about a case; evidence whole, or its last lines.
+///
+/// # Errors
+/// Those of `out`.
+pub fn file(out: &mut dyn Write, file: &CaseFile, whole: bool) -> io::Result<()> {
+    let Some(last) = file.lines.last().map(|line| line.at) else { return Ok(()) };
+    writeln!(out, "{}", "on record".style(colour::heading()))?;
+    for line in &file.lines {
+        let text = escape::clean(&line.text);
+        writeln!(out, "  {:>7}  {}  {text}", line.seq.style(colour::quiet()), moment::clock(line.at, last))?;
+    }
+    for evidence in &file.evidence {
+        let lines: Vec<&str> = evidence.text.lines().collect();
+        let skipped = if whole { 0 } else { lines.len().saturating_sub(EVIDENCE_LINES) };
+        let more =
+            if skipped > 0 { format!(", the last {EVIDENCE_LINES} of {} lines", lines.len()) } else { String::new() };
+        let title = format!("evidence: {}, saved {}{more}", evidence.name, moment::clock(evidence.at, last));
+        writeln!(out, "{}", escape::clean(&title).style(colour::heading()))?;
+        for line in &lines[skipped..] {
+            writeln!(out, "  | {}", escape::clean(line))?;
+        }
     }
     Ok(())
 }

@@ -3,9 +3,13 @@
 use fleet::{
     input::{Input, Sweep},
     journal::{Body, Entry, Record},
+    notice::page::DeliveryResult,
     observation::{Fact, Observation},
-    operator::Answered,
-    remedy::Decision,
+    operator::{Answered, Asked, Request},
+    remedy::{
+        Decision,
+        act::{Act, ActResult, Intent, Outcome},
+    },
     verdict::Verdict,
 };
 use owo_colors::{OwoColorize as _, Style};
@@ -29,15 +33,16 @@ pub fn body(body: &Body<'_>) -> (String, Style) {
             (format!("could not look ({}): {}", word(&failure.kind), failure.message), colour::alarm())
         }
         Body::Input(Input::Ticked) => ("time passed".to_owned(), colour::quiet()),
-        Body::Input(Input::Acted(outcome)) => (
-            format!("intent {}: {} {}", outcome.intent, outcome.result.word(), outcome.result.says()),
-            colour::remedy(),
-        ),
-        Body::Input(Input::Asked(asked)) => (format!("{} asks for something", asked.who), colour::heading()),
-        Body::Input(Input::Told(delivery)) => {
-            (format!("page {}: {}", delivery.page, word(&delivery.result)), colour::quiet())
-        }
-        Body::Input(Input::Leading(leading)) => (format!("in charge of acting: {leading}"), colour::heading()),
+        Body::Input(Input::Acted(outcome)) => (acted(outcome), colour::remedy()),
+        Body::Input(Input::Asked(asked)) => (self::asked(asked), colour::heading()),
+        Body::Input(Input::Told(delivery)) => match &delivery.result {
+            DeliveryResult::Delivered => (format!("page {} was delivered", delivery.page), colour::quiet()),
+            DeliveryResult::GivenUp { why } => {
+                (format!("page {} was not delivered: {why}", delivery.page), colour::alarm())
+            }
+        },
+        Body::Input(Input::Leading(true)) => ("the lease is ours".to_owned(), colour::heading()),
+        Body::Input(Input::Leading(false)) => ("another muster holds the lease".to_owned(), colour::heading()),
         Body::Record(record) => return self::record(record),
         Body::Started { muster, .. } => (format!("muster {muster} started"), colour::heading()),
         Body::Stopped => ("muster stopped in good order".to_owned(), colour::heading()),
@@ -76,10 +81,12 @@ pub fn record(record: &Record) -> (String, Style) {
             colour::of(Verdict::Present),
         ),
         Record::Intended { intent } => {
-            (format!("case {}, intent {}: {}", intent.case, intent.id, intent.act.word()), colour::remedy())
+            (format!("case {}, intent {}: {}", intent.case, intent.id, act(intent)), colour::remedy())
         }
         Record::Ended { case, intent, result, says, so } => {
-            (format!("case {case}, intent {intent}: {result}: {says}; {so}"), colour::remedy())
+            let parts: Vec<&str> =
+                [result.as_str(), says, so].into_iter().map(str::trim).filter(|part| !part.is_empty()).collect();
+            (format!("case {case}, intent {intent}: {}", parts.join("; ")), colour::remedy())
         }
         Record::Abandoned { case, remedy, because } => {
             (format!("case {case}: gave up to {}: {because}", remedy.words()), colour::remedy())
@@ -93,7 +100,13 @@ pub fn record(record: &Record) -> (String, Style) {
             };
             (format!("{who} asked to {what}{until}{why}: {answer}"), colour::heading())
         }
-        Record::Paged { page, receiver, title, .. } => (format!("page {page} to {receiver}: {title}"), colour::quiet()),
+        Record::Paged { page, receiver, page_kind, title, hosts, .. } => {
+            let hosts = match hosts {
+                0 | 1 => String::new(),
+                many => format!(" ({many} hosts)"),
+            };
+            (format!("page {page} to {receiver}, {}: {title}{hosts}", word(page_kind)), colour::heading())
+        }
         Record::PageLost { page, receiver, because } => {
             (format!("page {page} to {receiver} was given up: {because}"), colour::alarm())
         }
@@ -123,6 +136,71 @@ pub fn decision(decision: &Decision) -> String {
 
 fn because(reasons: &[String]) -> String {
     if reasons.is_empty() { String::new() } else { format!(", because {}", reasons.join("; ")) }
+}
+
+/// What is about to be done, to whom.
+fn act(intent: &Intent) -> String {
+    let target = &intent.target;
+    let host = || target.host.as_deref().map_or("nobody", last);
+    let who = target.machine.as_deref().unwrap_or_else(host);
+    let group = || target.group.as_deref().unwrap_or("no group");
+    match &intent.act {
+        Act::SaveEvidence => format!("save what is known of {who}"),
+        Act::RestartAgent => format!("restart the agent of {who}"),
+        Act::RestartRuntime => format!("restart the container runtime of {who}"),
+        Act::Reboot => format!("reboot {who}"),
+        Act::Drain => format!("drain {who}"),
+        Act::Undrain => format!("give {who} back to the scheduler"),
+        Act::SetDesired { from, to } => format!("set the desired capacity of {} from {from} to {to}", group()),
+        Act::TerminateInGroup { shrink: false } => format!("terminate {who}; {} replaces it", group()),
+        Act::TerminateInGroup { shrink: true } => format!("terminate {who}; {} shrinks again by it", group()),
+        Act::MarkUnhealthy => format!("mark {who} as unhealthy, so that {} replaces it", group()),
+        Act::Terminate => format!("terminate {who}"),
+        Act::Deregister => format!("deregister {} ({who})", host()),
+        Act::Custom { name } => format!("run the action {name} for {who}"),
+    }
+}
+
+/// What came of an intent.
+fn acted(outcome: &Outcome<'_>) -> String {
+    let what = match &outcome.result {
+        ActResult::Saved { items } => {
+            let names: Vec<&str> = items.iter().map(|(name, _)| name.as_str()).collect();
+            format!("saved {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") })
+        }
+        ActResult::Failed { may_have_happened: true, why } => {
+            format!("failed, and may have happened all the same; {why}")
+        }
+        result => match result.says() {
+            "" => result.word().to_owned(),
+            says => format!("{}; {says}", result.word()),
+        },
+    };
+    format!("intent {}: {what}", outcome.intent)
+}
+
+/// Who asks for what.
+fn asked(asked: &Asked<'_>) -> String {
+    let lasting = |secs: &Option<u32>| match secs {
+        Some(secs) => format!(" for {}", moment::lasting(i64::from(*secs))),
+        None => String::new(),
+    };
+    let what = match &asked.request {
+        Request::Approve { case } => format!("approve case {case}"),
+        Request::Veto { case } => format!("veto case {case}"),
+        Request::Hold { case, secs } => format!("hold case {case}{}", lasting(secs)),
+        Request::Retry { case } => format!("retry case {case}"),
+        Request::Protect { subject, secs } => format!("protect {subject}{}", lasting(secs)),
+        Request::Unprotect { subject } => format!("unprotect {subject}"),
+        Request::Pause { cluster, secs } => {
+            format!("pause {}{}", cluster.as_deref().unwrap_or("everything"), lasting(secs))
+        }
+        Request::Resume { cluster } => format!("resume {}", cluster.as_deref().unwrap_or("everything")),
+        Request::Silence { secs, .. } => format!("silence some alerts{}", lasting(&Some(*secs))),
+        Request::Unsilence { silence } => format!("end silence {silence}"),
+    };
+    let why = if asked.why.is_empty() { String::new() } else { format!(" ({})", asked.why) };
+    format!("{} asks to {what}{why}", asked.who)
 }
 
 fn last(arn: &str) -> &str {

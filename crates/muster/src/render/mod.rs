@@ -8,9 +8,11 @@
 //! | what stands out and in which colour | [`colour`] |
 //! | a roll call | [`roll_call`] |
 //! | cases | [`case`] |
+//! | alerts and silences | [`alert`] |
 //! | journal entries | [`journal`] |
 //! | how far a sweep has come | [`progress`] |
 
+pub mod alert;
 pub mod case;
 pub mod colour;
 pub mod escape;

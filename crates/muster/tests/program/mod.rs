@@ -11,10 +11,10 @@ use std::{
 pub(crate) fn muster(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     command.args(args).stdin(Stdio::null());
-    for name in ["MUSTER_CONFIG", "MUSTER_SERVER", "MUSTER_DATA_DIR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("MUSTER_")) {
         command.env_remove(name);
     }
     // Nothing on this machine may lend its credentials to a test.
