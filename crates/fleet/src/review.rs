@@ -3,7 +3,7 @@
 use crate::{
     case::{NO_CASE, Opening, Signal, Subject},
     effect::{Effect, Severity},
-    host::{Agent, Millis},
+    host::{Agent, Host, Millis},
     id::{is_ec2_instance_id, is_external_id},
     journal::{Record, Stage, Trouble},
     judge::Judgement,
@@ -42,7 +42,15 @@ impl Fleet {
         let away = host.is_away();
         let since = host.agent_since.min(self.now);
         let connected = host.agent == Agent::Connected;
-        let runtime = if connected { self.runtime_check(host).map(|check| check.since) } else { None };
+        let runtime = match connected {
+            true => self.runtime_check(host).map(|check| check.since),
+            // A routine reconnect says nothing about the runtime: its case goes on until the agent is known to be lost.
+            false if away && !self.away_is_confirmed(host) => self
+                .case_of_kind(host.first_case, Trouble::Runtime)
+                .and_then(|slot| self.cases.get(slot))
+                .map(|it| it.since),
+            false => None,
+        };
         let impaired = match self.machine_of(host) {
             Some(machine) if connected && !machine.is_down() => {
                 machine.status.value.filter(|checks| checks.impaired()).map(|_| machine.status.since)
@@ -60,6 +68,13 @@ impl Fleet {
         }
         self.review_flapping(slot, effects);
         self.greet(slot);
+    }
+
+    /// Fresh looks agree that the agent is lost.
+    fn away_is_confirmed(&self, host: &Host) -> bool {
+        self.case_of_kind(host.first_case, Trouble::AgentAway)
+            .and_then(|slot| self.cases.get(slot))
+            .is_some_and(|case| case.stage == Stage::Confirmed || case.stage.is_decided())
     }
 
     /// One trouble of one host: `since` when it holds.
@@ -196,6 +211,10 @@ impl Fleet {
         let (subject, trouble, until) = (case.subject, case.trouble, case.until);
         if stage == Stage::Confirming && at >= asked_at {
             self.signal(slot, Signal::LookAgrees, effects);
+            if let (Trouble::AgentAway, Subject::Host(host)) = (trouble, subject) {
+                // Now the loss of the agent stands above what its last report said of the runtime.
+                self.review(host, Trouble::Runtime, None, effects);
+            }
             let act_at = waits_from + self.act_after_ms(subject, trouble);
             self.set_deadline(slot, act_at.max(self.now + 1000));
         } else if stage == Stage::Confirmed && asked_at != 0 {

@@ -284,3 +284,97 @@ fn what_ssm_calls_done_and_was_not_done_ends_with_a_person_and_not_with_a_replac
     assert!(simulation.world.machines.iter().all(|machine| machine.state == MachineState::Running));
     let _ = SECOND;
 }
+
+/// Karpenter #3192: one bad image must neither freeze all repair nor be lost in a large fleet.
+#[test]
+fn one_bad_image_pauses_its_own_cohort_and_nobody_else() {
+    let story = "lasts = \"3h\"\n[[cluster]]\nname = \"prod\"\nhosts = 20\n[[cluster]]\nname = \"shop\"\nhosts = 20\n\
+                 [[at]]\ntime = \"10m\"\ndo = \"bad-image\"\ngroup = \"prod\"\nboots = \"agent-dies\"\nshare = 0.3\n\
+                 [[at]]\ntime = \"70m\"\ndo = \"agent-stop\"\nhost = \"shop/4\"\n";
+    let (simulation, _, told) = live(story, act(json!({})));
+    let doubts: Vec<&str> = told
+        .records
+        .iter()
+        .filter(|(_, record)| record["kind"] == "case-opened" && record["trouble"] == "doubt")
+        .map(|(_, record)| record["subject"].as_str().unwrap())
+        .collect();
+    assert_eq!(doubts.len(), 1, "{doubts:?}");
+    // The image brought its own agent version: all three names say the same hosts.
+    let named = ["AMI ", "launch template ", "agent version 1.106"];
+    assert!(named.iter().any(|name| doubts[0].starts_with(name)), "{doubts:?}");
+    // The stray of another cohort is mended all the while.
+    assert_eq!(told.acts(), ["restart-agent"], "{:#?}", told.decisions());
+    let target = told.calls[0].2.target.host.clone().unwrap();
+    assert!(target.contains("/shop/"), "{target}");
+    let _ = simulation;
+}
+
+/// Karpenter #3193: repairs within the budget that will not help.
+#[test]
+fn nothing_is_replaced_into_a_group_whose_replacements_fail_and_the_pause_wears_off() {
+    let mut story = String::from(
+        "lasts = \"9h\"\n[[cluster]]\nname = \"prod\"\nhosts = 30\n\
+        [[at]]\ntime = \"10m\"\ndo = \"bad-image\"\ngroup = \"prod\"\nboots = \"never-registers\"\nshare = 0.0\n",
+    );
+    for host in 1..=4 {
+        story.push_str(&format!("[[at]]\ntime = \"{}m\"\ndo = \"network-cut\"\nhost = \"prod/{host}\"\n", 20 + host));
+    }
+    story.push_str("[[at]]\ntime = \"5h\"\ndo = \"bad-image\"\ngroup = \"prod\"\nboots = \"well\"\nshare = 0.0\n");
+    let (simulation, turn, told) = live(&story, act(json!({ "doubt_min_hosts": 9 })));
+    let ended = |from: i64, to: i64| {
+        let start = told.calls[0].0;
+        told.calls
+            .iter()
+            .filter(|(at, _, intent, _)| {
+                intent.act.ends_machine() && at.since(start) >= from * MINUTE && at.since(start) < to * MINUTE
+            })
+            .count()
+    };
+    // Two tries and a canary now and then, not four hosts and all that was to replace them.
+    assert!((1..=6).contains(&ended(0, 270)), "{} {:?}", ended(0, 270), told.acts());
+    let said =
+        told.decisions().iter().any(|decision| decision.contains("did not help") && decision.contains("one at a time"));
+    assert!(said, "{:#?}", told.decisions());
+    // The image is mended: so is everything else, by and by, without a stampede.
+    let active = simulation
+        .world
+        .hosts
+        .iter()
+        .filter(|host| host.said.status == HostStatus::Active && host.said.connected)
+        .count();
+    assert_eq!(active, 30, "{:#?}", turn.fleet().cases(turn.last_at(), false));
+}
+
+/// Karpenter #2811: healthy hosts lost to one bad signal.
+#[test]
+fn status_checks_alone_end_no_host_whose_agent_answers() {
+    let broken = "[[at]]\ntime = \"20m\"\ndo = \"docker-sick\"\nhost = \"prod/2\"\nfor = \"60m\"\n";
+    let ladder =
+        json!({ "rules": [{ "troubles": ["runtime"], "ladder": [{ "remedy": "replace" }, { "remedy": "reboot" }] }] });
+    let (simulation, _, told) = live(&story(broken), act(ladder));
+    assert!(told.calls.is_empty(), "{:?} {:#?}", told.acts(), told.decisions());
+    assert!(simulation.world.machines.iter().all(|machine| machine.state == MachineState::Running));
+}
+
+/// containers-roadmap #2467: how long a drain may take is a line of the policy, by cluster.
+#[test]
+fn each_cluster_has_its_own_deadline_for_a_drain() {
+    let story = "lasts = \"70m\"\n[[cluster]]\nname = \"fast\"\nhosts = 2\n[[cluster.service]]\nname = \"a\"\ntasks = 2\ncpu = 1500\n\
+                 [[cluster]]\nname = \"slow\"\nhosts = 2\n[[cluster.service]]\nname = \"b\"\ntasks = 2\ncpu = 1500\n\
+                 [[at]]\ntime = \"20m\"\ndo = \"docker-sick\"\nhost = \"fast/1\"\n\
+                 [[at]]\ntime = \"20m\"\ndo = \"docker-sick\"\nhost = \"slow/1\"\n";
+    let rule = |cluster: &str, secs: u32| json!({ "clusters": [cluster], "troubles": ["runtime"], "ladder": [{ "remedy": "drain", "deadline_secs": secs }] });
+    let (_, _, told) = live(story, act(json!({ "rules": [rule("fast", 120), rule("slow", 900)] })));
+    let lasted = |cluster: &str| {
+        let of = |act: &str| {
+            told.calls
+                .iter()
+                .find(|(_, _, intent, _)| intent.act.word() == act && intent.target.cluster.ends_with(cluster))
+                .unwrap_or_else(|| panic!("no {act} of {cluster}: {:?}", told.acts()))
+                .0
+        };
+        of("undrain").since(of("drain")) / SECOND
+    };
+    assert!((120..=160).contains(&lasted("fast")), "{}", lasted("fast"));
+    assert!((900..=940).contains(&lasted("slow")), "{}", lasted("slow"));
+}
