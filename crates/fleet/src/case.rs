@@ -405,7 +405,7 @@ impl Fleet {
             self.wake_groups();
         }
         if told {
-            self.alert_over(id);
+            self.alert_over(id, reason);
             let (subject, ..) = self.subject_texts(subject);
             let text = format!("{subject}: over after {}: {reason}", duration_words(lasted_secs));
             effects.push(Effect::Notify(Notice { case: id, severity: Severity::Info, text }));

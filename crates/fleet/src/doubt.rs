@@ -173,7 +173,7 @@ impl Fleet {
         if renamed {
             self.tell_doubt(slot, effects);
         }
-        self.alert_changed(id);
+        self.doubt_spread(slot, renamed, effects);
     }
 
     fn tell_doubt(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
@@ -193,8 +193,9 @@ impl Fleet {
     /// Hosts of a doubted cohort that went away after the doubt was opened.
     fn hold_strays(&mut self, effects: &mut Vec<Effect>) {
         let doubts: Vec<(Slot, CaseId, CohortKey)> = self.cases.doubts().collect();
-        for (_, id, key) in doubts {
+        for (slot, id, key) in doubts {
             self.hold_members(key, id, effects);
+            self.doubt_spread(slot, false, effects);
         }
     }
 

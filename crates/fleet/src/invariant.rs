@@ -124,6 +124,7 @@ pub fn check(fleet: &Fleet) -> Vec<Violation> {
             wrong("books", format!("a task in the list of {} is not on it", host.key.text(&fleet.names)));
         }
     }
+    check_notices(fleet, &mut wrong);
     let mut recount = Cohorts::default();
     for (slot, _) in fleet.hosts.iter() {
         recount.include(&fleet.standing(slot));
@@ -132,6 +133,43 @@ pub fn check(fleet: &Fleet) -> Vec<Violation> {
         wrong("books", "the running count of cohorts differs from a recount".to_owned());
     }
     violations
+}
+
+/// Who is to be told: alerts and groups agree, and no group sleeps over something that somebody should hear of.
+fn check_notices(fleet: &Fleet, wrong: &mut dyn FnMut(&'static str, String)) {
+    let notices = &fleet.notices;
+    for (id, alert) in &notices.alerts {
+        if fleet.cases.get(alert.slot).is_none_or(|case| case.id != *id) {
+            wrong("books", format!("people are told of case {id}, which is not open"));
+        }
+        for number in &alert.groups {
+            if !notices.groups.get(number).is_some_and(|group| group.members.contains(id)) {
+                wrong("books", format!("group {number} does not know that case {id} is in it"));
+            }
+        }
+    }
+    for (number, group) in &notices.groups {
+        for id in &group.members {
+            if !notices.alerts.get(id).is_some_and(|alert| alert.groups.contains(number)) {
+                wrong("books", format!("case {id} does not know that it is in group {number}"));
+            }
+        }
+        if !group.unheard.is_subset(&group.members) {
+            wrong("books", format!("group {number} counts cases as new that are not in it"));
+        }
+        if notices.by_label.get(&group.label) != Some(number) {
+            wrong("books", format!("group {number} is not found by what gathers it"));
+        }
+        if group.owed.is_some_and(|page| !notices.owed.contains_key(&page)) {
+            wrong("I11", format!("group {number} waits for a page that nobody owes"));
+        }
+        if group.due == 0 && !group.queued && (!group.fired || !group.unheard.is_empty() || group.members.is_empty()) {
+            wrong("I11", format!("group {number} sleeps, and nobody is told of what is in it"));
+        }
+    }
+    if notices.by_label.len() != notices.groups.len() {
+        wrong("books", "a group is gathered for that is no more".to_owned());
+    }
 }
 
 #[cfg(test)]

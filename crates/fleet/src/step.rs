@@ -25,6 +25,7 @@ pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect>
     let woken_before = fleet.timers.first();
     fleet.keep_heartbeat();
     let mut effects = Vec::new();
+    fleet.keep_routes(&mut effects);
     match input {
         Input::Observed(observation) => fleet.observe(observation, None, &mut effects),
         Input::Swept(sweep) => fleet.sweep(sweep, &mut effects),

@@ -1,5 +1,7 @@
 //! An open case as people should hear of it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -53,9 +55,14 @@ impl Fleet {
         }
         if let Some(alert) = self.notices.alerts.get_mut(&id) {
             alert.severity = alert.severity.max(severity);
+            self.route_alert(id, effects);
             self.alert_changed(id);
             return;
         }
+        self.raise_alert(id, slot, severity, effects);
+    }
+
+    fn raise_alert(&mut self, id: CaseId, slot: Slot, severity: Severity, effects: &mut Vec<Effect>) {
         let alert = Alert { slot, severity, raised_at: self.now, groups: Vec::new(), kept_back: false };
         self.notices.alerts.insert(id, alert);
         self.route_alert(id, effects);
@@ -65,34 +72,92 @@ impl Fleet {
     pub(crate) fn alert_changed(&mut self, id: CaseId) {
         let Some(alert) = self.notices.alerts.get(&id) else { return };
         for group in alert.groups.clone() {
-            self.group_changed(group);
+            self.group_changed(group, id);
         }
     }
 
     /// The case of an alert is closed.
-    pub(crate) fn alert_over(&mut self, id: CaseId) {
+    pub(crate) fn alert_over(&mut self, id: CaseId, because: &str) {
         let Some(alert) = self.notices.alerts.remove(&id) else { return };
         for group in alert.groups {
-            self.ungather_alert(group, id);
+            self.ungather_alert(group, id, because);
         }
     }
 
+    /// Finds the receivers of an alert that have not got it yet: all, or those who are concerned since it grew.
     fn route_alert(&mut self, id: CaseId, effects: &mut Vec<Effect>) {
         let Some(alert) = self.notices.alerts.get(&id) else { return };
         let Some(case) = self.cases.get(alert.slot) else { return };
         let (severity, trouble, subject) = (alert.severity, case.trouble, case.subject);
+        let mut groups = alert.groups.clone();
         let labels = self.labels(subject);
-        let routed = self.policy.routing.receivers_of(&labels, trouble, severity);
-        if routed.is_empty() {
+        let mut routed = self.policy.routing.receivers_of(&labels, trouble, severity);
+        let has = |receiver: &str| {
+            groups.iter().any(|number| self.notices.groups.get(number).is_some_and(|it| it.receiver == receiver))
+        };
+        routed.retain(|to| !has(&to.receiver));
+        if routed.is_empty() && groups.is_empty() {
             self.keep_back(id, "no route fits", effects);
-            return;
         }
-        let mut groups = Vec::with_capacity(routed.len());
         for to in routed {
             groups.push(self.gather_alert(id, to, &labels, trouble));
         }
         if let Some(alert) = self.notices.alerts.get_mut(&id) {
             alert.groups = groups;
+        }
+    }
+
+    /// A doubt goes by another name, or covers more hosts than before: others may be concerned, and those who were told
+    /// hear of it when it has grown by a fifth.
+    pub(crate) fn doubt_spread(&mut self, slot: Slot, renamed: bool, effects: &mut Vec<Effect>) {
+        let Some(case) = self.cases.get(slot) else { return };
+        let (id, Subject::Cohort(key)) = (case.id, case.subject) else { return };
+        let Some(alert) = self.notices.alerts.get(&id) else { return };
+        let away = self.cohorts.tally(key).away;
+        let said = alert
+            .groups
+            .iter()
+            .filter_map(|number| self.notices.groups.get(number)?.said.as_ref())
+            .map(|said| said.hosts)
+            .min();
+        let grown = said.is_some_and(|said| away > said.saturating_add(said / 5));
+        if renamed || key.0 != Trait::Cluster {
+            self.route_alert(id, effects);
+        }
+        if renamed || grown {
+            self.alert_changed(id);
+        }
+        if renamed {
+            // It may cover other hosts than before.
+            self.wake_groups();
+        }
+    }
+
+    /// Other routes may have come into force with a restart: what people should hear of finds its receivers anew.
+    pub(crate) fn keep_routes(&mut self, effects: &mut Vec<Effect>) {
+        if self.notices.routed_by == self.policy.routing.routes {
+            return;
+        }
+        self.notices.routed_by = self.policy.routing.routes.clone();
+        let receivers: BTreeSet<String> = self.policy.routing.receivers().into_iter().map(str::to_owned).collect();
+        let gone: Vec<u32> = self
+            .notices
+            .groups
+            .iter()
+            .filter(|(_, group)| !receivers.contains(&group.receiver))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in gone {
+            self.forget_group(number);
+        }
+        let told: Vec<(CaseId, Slot)> =
+            self.cases.iter().filter(|(_, case)| case.told).map(|(slot, case)| (case.id, slot)).collect();
+        for (id, slot) in told {
+            if self.notices.alerts.contains_key(&id) {
+                self.route_alert(id, effects);
+            } else if !self.policy.routing.routes.is_empty() {
+                self.raise_alert(id, slot, Severity::Critical, effects);
+            }
         }
     }
 
@@ -183,7 +248,7 @@ impl Fleet {
             ..Labels::default()
         };
         for to in self.policy.routing.receivers_of(&labels, Trouble::AgentAway, Severity::Critical) {
-            self.page_once(case, to.receiver, cluster, text.clone(), effects);
+            self.page_once(case, to.receiver, cluster, &text, effects);
         }
     }
 }

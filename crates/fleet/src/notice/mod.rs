@@ -29,8 +29,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{host::Millis, id::CaseId};
 use alert::Alert;
+use delivery::Owed;
 use group::Group;
-use page::{Page, PageId};
+use page::PageId;
+use route::Route;
 use silence::Silence;
 
 /// Everything that is kept about telling people.
@@ -49,9 +51,11 @@ pub struct Notices {
     /// The group of each receiver, route and value, while it lasts.
     pub(crate) by_label: BTreeMap<String, u32>,
     /// Pages that were handed out and of which nobody has said yet what became.
-    pub(crate) owed: BTreeMap<PageId, Page>,
+    pub(crate) owed: BTreeMap<PageId, Owed>,
     /// What nobody is told of.
     pub(crate) silences: BTreeMap<u32, Silence>,
     /// When the next heartbeat is due, or 0.
     pub(crate) heartbeat_at: Millis,
+    /// The routes by which the alerts were routed: others may have come into force with a restart.
+    pub(crate) routed_by: Vec<Route>,
 }

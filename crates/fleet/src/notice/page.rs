@@ -65,7 +65,7 @@ pub struct Page {
     /// For a resolved incident: how long it lasted, from the beginning of the trouble.
     #[serde(default)]
     pub repaired_after_secs: Option<i64>,
-    /// How long ago its count of disconnects ran up, and what is done about it; for forms that older tools know.
+    /// What is done about it, where it is about one case alone.
     #[serde(default)]
     pub decision: Option<String>,
 }

@@ -49,7 +49,7 @@ pub struct Heartbeat {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Route {
-    /// Globs over cluster names; empty: all. An alert wider than one cluster fits only without.
+    /// Globs over cluster names; empty: all. An alert wider than one cluster is routed for each of them.
     pub clusters: Vec<String>,
     /// Troubles; empty: all.
     pub troubles: Vec<Trouble>,

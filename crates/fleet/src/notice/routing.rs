@@ -29,8 +29,26 @@ struct Inherited<'r> {
 }
 
 impl Routing {
-    /// The receivers of an alert. One receiver is told once, by the first route that names it.
+    /// The receivers of an alert. One receiver is told once, by the first route that names it. What is about several
+    /// clusters goes to the receivers of each; a doubt that no route asks for goes where its hosts would go.
     pub(crate) fn receivers_of(&self, labels: &Labels, trouble: Trouble, severity: Severity) -> Vec<To> {
+        let mut told: Vec<To> = Vec::new();
+        let nowhere = [String::new()];
+        for cluster in if labels.clusters.is_empty() { &nowhere[..] } else { &labels.clusters } {
+            let mut found = self.receivers_at(cluster, trouble, severity);
+            if found.is_empty() && trouble == Trouble::Doubt {
+                found = self.receivers_at(cluster, Trouble::AgentAway, severity);
+            }
+            for to in found {
+                if !told.iter().any(|other| other.receiver == to.receiver) {
+                    told.push(to);
+                }
+            }
+        }
+        told
+    }
+
+    fn receivers_at(&self, cluster: &str, trouble: Trouble, severity: Severity) -> Vec<To> {
         let above = Inherited {
             receivers: &[],
             group_by: &[],
@@ -39,14 +57,8 @@ impl Routing {
             repeat_secs: self.repeat_secs,
         };
         let mut found = Vec::new();
-        walk(&self.routes, above, "", &|route| fits(route, labels, trouble, severity), &mut found);
-        let mut told: Vec<To> = Vec::new();
-        for to in found {
-            if !told.iter().any(|other| other.receiver == to.receiver) {
-                told.push(to);
-            }
-        }
-        told
+        walk(&self.routes, above, "", &|route| fits(route, cluster, trouble, severity), &mut found);
+        found
     }
 
     /// All receivers that are named anywhere.
@@ -67,9 +79,8 @@ impl Routing {
     }
 }
 
-fn fits(route: &Route, labels: &Labels, trouble: Trouble, severity: Severity) -> bool {
-    let cluster =
-        route.clusters.is_empty() || labels.clusters.iter().any(|cluster| glob::fits_any(&route.clusters, cluster));
+fn fits(route: &Route, cluster: &str, trouble: Trouble, severity: Severity) -> bool {
+    let cluster = route.clusters.is_empty() || !cluster.is_empty() && glob::fits_any(&route.clusters, cluster);
     let trouble = route.troubles.is_empty() || route.troubles.contains(&trouble);
     cluster && trouble && route.severity.is_none_or(|least| severity >= least)
 }
@@ -160,6 +171,25 @@ mod tests {
         assert_eq!(doubt[0].group_by, [GroupBy::Zone]);
         let away = routing.receivers_of(&labels("a"), Trouble::AgentAway, Severity::Critical);
         assert_eq!((away[0].route.as_str(), away[0].wait_secs), ("0", 30));
+    }
+
+    #[test]
+    fn what_is_about_several_clusters_goes_to_the_people_of_each() {
+        let routing = Routing {
+            routes: vec![
+                Route { clusters: vec!["shop-*".into()], ..route(&["shop", "audit"]) },
+                Route { clusters: vec!["bank-*".into()], troubles: vec![Trouble::AgentAway], ..route(&["bank"]) },
+                Route { troubles: vec![Trouble::DrainStuck], ..route(&["ops"]) },
+            ],
+            ..Routing::default()
+        };
+        let clusters = ["bank-eu", "shop-eu", "shop-us", "dev"].map(str::to_owned).to_vec();
+        let wide = Labels { clusters, ..Labels::default() };
+        let found = routing.receivers_of(&wide, Trouble::Doubt, Severity::Critical);
+        let found: Vec<&str> = found.iter().map(|to| to.receiver.as_str()).collect();
+        assert_eq!(found, ["bank", "shop", "audit"], "the bank asked for its hosts alone, and a doubt is about them");
+        let nowhere = routing.receivers_of(&Labels::default(), Trouble::DrainStuck, Severity::Critical);
+        assert_eq!(nowhere.len(), 1, "a route without clusters takes what is in none");
     }
 
     #[test]

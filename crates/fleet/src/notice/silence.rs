@@ -18,8 +18,10 @@ use crate::{
 /// No silence is shorter; none is longer than four weeks.
 const SHORTEST_SECS: u32 = 60;
 const LONGEST_SECS: u32 = 28 * 86_400;
-/// More silences at once than this are a mistake.
+/// More silences at once than this are a mistake, and so are more globs or longer ones in one of them.
 const MOST: usize = 1_000;
+const MOST_GLOBS: usize = 100;
+const LONGEST_GLOB: usize = 255;
 
 /// One silence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +55,9 @@ pub struct SilenceView {
 
 impl Silence {
     fn covers(&self, labels: &Labels, trouble: Trouble) -> bool {
-        let cluster =
-            self.clusters.is_empty() || labels.clusters.iter().any(|name| glob::fits_any(&self.clusters, name));
+        // What is about other clusters too is told.
+        let cluster = self.clusters.is_empty()
+            || !labels.clusters.is_empty() && labels.clusters.iter().all(|name| glob::fits_any(&self.clusters, name));
         let trouble = self.troubles.is_empty() || self.troubles.contains(&trouble);
         let host = self.hosts.is_empty() || labels.host.iter().any(|id| glob::fits_any(&self.hosts, id));
         cluster && trouble && host
@@ -84,6 +87,13 @@ impl Fleet {
         );
         if !(SHORTEST_SECS..=LONGEST_SECS).contains(&secs) {
             let why = format!("{secs} s is out of range: a silence lasts from a minute to four weeks");
+            return (what, Err(why));
+        }
+        let long = clusters.iter().chain(hosts).any(|glob| glob.is_empty() || glob.len() > LONGEST_GLOB);
+        if long || clusters.len().max(hosts.len()) > MOST_GLOBS {
+            let why = format!(
+                "a silence names at most {MOST_GLOBS} clusters and as many hosts, each with 1 to {LONGEST_GLOB} characters"
+            );
             return (what, Err(why));
         }
         if self.notices.silences.len() >= MOST {
