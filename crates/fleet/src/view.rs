@@ -137,6 +137,19 @@ pub struct TriedView {
     pub ended: String,
 }
 
+/// Something that an operator has stopped: what must not be touched, or where no remedy begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StopView {
+    /// A host, a machine or a cluster, as the operator called it; of the kill switch a cluster, `None` for everything.
+    pub subject: Option<String>,
+    /// Until when; `None`: until somebody lifts it.
+    pub until: Option<Timestamp>,
+    /// Who.
+    pub who: String,
+    /// Why; may be empty.
+    pub why: String,
+}
+
 /// Counts for gauges and headlines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {

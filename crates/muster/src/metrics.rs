@@ -108,7 +108,7 @@ fn help(name: &str) -> String {
 }
 
 /// What the figures mean.
-const HELP: [(&str, &str); 35] = [
+const HELP: [(&str, &str); 49] = [
     ("muster_build_info", "Version of this muster; always 1."),
     ("muster_may_act", "Whether any cluster is in mode approve or act: 1 yes, 0 no."),
     ("muster_hosts", "Hosts by verdict."),
@@ -146,6 +146,20 @@ const HELP: [(&str, &str); 35] = [
     ("muster_sweeps_total", "Sweeps that ended."),
     ("muster_sweeps_given_up_total", "Sweeps that took too long."),
     ("muster_sweep_failed_scopes", "Scopes of the last sweep that could not be looked at."),
+    ("muster_events_foreign_total", "Events of clusters that are not watched."),
+    ("muster_intents_total", "Intents put on the record."),
+    ("muster_intents_open", "Intents that have not ended."),
+    ("muster_acts_total", "Intents that have ended, by act and result."),
+    ("muster_outcomes_total", "Outcomes of intents taken in."),
+    ("muster_leading", "Whether this muster is in charge of acting: 1 yes, 0 no."),
+    ("muster_operator_requests_total", "Requests of operators."),
+    ("muster_pages_asked_total", "Pages made for receivers."),
+    ("muster_pages_open", "Pages that wait or are being sent."),
+    ("muster_pages_total", "Pages that were delivered or given up, by receiver and result."),
+    ("muster_deliveries_total", "Words on what became of a page."),
+    ("muster_last_turn_timestamp_seconds", "When the last turn was journaled."),
+    ("muster_last_receive_timestamp_seconds", "When the event queues were last read."),
+    ("muster_last_sweep_timestamp_seconds", "When the last sweep ended."),
     ("muster_port_panics_total", "Faults of muster itself that were caught; please report them."),
 ];
 

@@ -1,5 +1,7 @@
 //! What forbids a remedy: for good (protections, owners) or for now (kill switch, window, budget, breaker).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Locality;
@@ -10,7 +12,8 @@ use crate::{
     machine::Machine,
     remedy::{Remedy, act::Intent},
     slab::Slot,
-    state::Fleet,
+    state::{Fleet, stamp},
+    view::StopView,
 };
 
 /// Something an operator has stopped.
@@ -34,6 +37,28 @@ impl Stop {
 }
 
 impl Fleet {
+    /// What operators have protected and not yet released, in the order of its names.
+    pub fn protections(&self) -> Vec<StopView> {
+        self.stops(&self.repairs.protections)
+    }
+
+    /// Where the kill switch is thrown; everything first.
+    pub fn pauses(&self) -> Vec<StopView> {
+        self.stops(&self.repairs.pauses)
+    }
+
+    fn stops(&self, stops: &BTreeMap<String, Stop>) -> Vec<StopView> {
+        let holding = stops.iter().filter(|(_, stop)| stop.holds(self.now));
+        holding
+            .map(|(subject, stop)| StopView {
+                subject: Some(subject.clone()).filter(|subject| !subject.is_empty()),
+                until: stop.until.map(stamp),
+                who: stop.who.clone(),
+                why: stop.why.clone(),
+            })
+            .collect()
+    }
+
     /// What forbids a remedy whatever the hour, in dry run too.
     pub(crate) fn forbidden(&self, slot: Slot, remedy: Remedy) -> Option<String> {
         let case = self.cases.get(slot)?;

@@ -13,7 +13,7 @@ use engine::{
 use fleet::{
     notice::{delivery::AlertView, silence::SilenceView},
     operator::{Answered, Asked},
-    view::{CaseView, RollCall},
+    view::{CaseView, RollCall, StopView},
 };
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -230,6 +230,14 @@ impl Beliefs for Loop {
         self.handle.ask(move |fleet, now| (now, fleet.cases(now, closed))).await.map_err(|_| Stopped)
     }
 
+    async fn protections(&self) -> Result<(Timestamp, Vec<StopView>), Stopped> {
+        self.handle.ask(|fleet, now| (now, fleet.protections())).await.map_err(|_| Stopped)
+    }
+
+    async fn pauses(&self) -> Result<(Timestamp, Vec<StopView>), Stopped> {
+        self.handle.ask(|fleet, now| (now, fleet.pauses())).await.map_err(|_| Stopped)
+    }
+
     async fn alerts(&self) -> Result<(Timestamp, Vec<AlertView>), Stopped> {
         self.handle.ask(|fleet, now| (now, fleet.alerts())).await.map_err(|_| Stopped)
     }
@@ -247,9 +255,10 @@ impl Beliefs for Loop {
         let status = self.handle.status();
         let looked = self.handle.ask(|fleet, now| {
             let roll = fleet.roll_call(now, None);
-            (now, roll.clusters.len(), roll.clusters.iter().filter(|cluster| cluster.trouble.is_none()).count())
+            let clusters = roll.clusters.len();
+            (now, fleet.pauses(), clusters, roll.clusters.iter().filter(|cluster| cluster.trouble.is_none()).count())
         });
-        let Ok((now, clusters, seen)) = looked.await else {
+        let Ok((now, pauses, clusters, seen)) = looked.await else {
             troubles.failing.push("the loop has stopped: its journal refused, or muster is stopping".into());
             return troubles;
         };
@@ -263,6 +272,12 @@ impl Beliefs for Loop {
             if age_secs > self.stale_secs {
                 troubles.failing.push(format!("no sweep has ended for {}", moment::lasting(age_secs)));
             }
+        }
+        for pause in pauses {
+            let what = pause.subject.map_or("everything".to_owned(), |cluster| format!("cluster {cluster}"));
+            let why = if pause.why.is_empty() { String::new() } else { format!(" ({})", pause.why) };
+            let until = pause.until.map_or("resumed".to_owned(), |until| until.to_string());
+            troubles.warnings.push(format!("{what} is paused by {}{why} until {until}: no remedy begins", pause.who));
         }
         troubles
             .warnings

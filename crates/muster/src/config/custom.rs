@@ -23,19 +23,19 @@ pub struct CustomEntry {
     pub command: Option<Vec<String>>,
     /// An address that the object is posted to; 2xx means done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(example = &"https://hooks.example/fix", extend("instead-of" = "command"))]
+    #[schemars(example = &"https://hooks.example/fix", extend("not-alone" = true))]
     pub webhook: Option<String>,
     /// Name or ARN of a Lambda function that is invoked with the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(example = &"fix-host", extend("instead-of" = "command"))]
+    #[schemars(example = &"fix-host", extend("not-alone" = true))]
     pub lambda: Option<String>,
     /// Name of an SSM document that is run on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(example = &"Company-FixHost", extend("instead-of" = "command"))]
+    #[schemars(example = &"Company-FixHost", extend("not-alone" = true))]
     pub ssm_document: Option<String>,
     /// Its parameters, the same every time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("instead-of" = "command"))]
+    #[schemars(extend("not-alone" = true))]
     pub parameters: BTreeMap<String, Vec<String>>,
     /// How long it may run.
     #[serde(default = "a_minute")]

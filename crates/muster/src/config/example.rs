@@ -9,8 +9,8 @@ use super::Config;
 /// How wide comments are.
 const WIDTH: usize = 100;
 
-/// In the schema of an option: the option whose place it takes.
-const INSTEAD_OF: &str = "instead-of";
+/// In the schema of an option: it takes the place of another one, or needs something that the example does not have.
+const NOT_ALONE: &str = "not-alone";
 
 /// Every section and option with its reason, commented out at its default.
 pub fn text() -> String {
@@ -40,7 +40,8 @@ pub fn text() -> String {
             let example = schema.get("examples").and_then(|examples| examples.get(0));
             match (default, example) {
                 (None | Some(Value::Null), example) => {
-                    let _ = writeln!(text, "# {option} = {}", example.map(value).unwrap_or_else(|| "\"\"".into()));
+                    let mark = mark(schema);
+                    let _ = writeln!(text, "{mark} {option} = {}", example.map(value).unwrap_or_else(|| "\"\"".into()));
                 }
                 (Some(default), Some(example)) => {
                     let _ = writeln!(text, "# {option} = {}   # for example {}", value(default), value(example));
@@ -60,8 +61,12 @@ fn entry_option(text: &mut String, option: &str, schema: &Value) {
     text.push('\n');
     comment(text, schema);
     let example = schema.get("examples").and_then(|examples| examples.get(0)).or_else(|| schema.get("default"));
-    let mark = if schema.get(INSTEAD_OF).is_some() || example.is_none() { "##" } else { "#" };
+    let mark = if example.is_none() { "##" } else { mark(schema) };
     let _ = writeln!(text, "{mark} {option} = {}", example.map(value).unwrap_or_else(|| "\"\"".into()));
+}
+
+fn mark(schema: &Value) -> &'static str {
+    if schema.get(NOT_ALONE).is_some() { "##" } else { "#" }
 }
 
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -135,21 +140,17 @@ mod tests {
         let config = Config::parse("example", &text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
         let table: toml::Table = toml::from_str(&text).unwrap();
         let all = serde_json::to_value(&config).unwrap();
-        for (section, options) in all.as_object().unwrap() {
-            let (written, options) = match (&table[section], options) {
-                (toml::Value::Array(entries), Value::Array(_)) => {
-                    let schema = Config::schema();
-                    let entry = schema.as_value().pointer(&format!("/properties/{section}/items")).unwrap();
-                    let options = properties(entry).filter(|(_, schema)| schema.get(INSTEAD_OF).is_none());
-                    (entries[0].as_table().unwrap(), options.map(|(option, _)| option.clone()).collect())
-                }
-                (written, options) => {
-                    let options: Vec<String> = options.as_object().unwrap().keys().cloned().collect();
-                    (written.as_table().unwrap(), options)
-                }
+        let schema = Config::schema();
+        for section in all.as_object().unwrap().keys() {
+            let written = match &table[section] {
+                toml::Value::Array(entries) => &entries[0],
+                section => section,
             };
-            for option in options {
-                assert!(written.contains_key(&option), "[{section}] {option} is missing from the example");
+            let schema = schema.as_value().pointer(&format!("/properties/{section}")).unwrap();
+            let options = properties(schema.get("items").unwrap_or(schema));
+            for (option, _) in options.filter(|(_, schema)| schema.get(NOT_ALONE).is_none()) {
+                let holds = written.as_table().unwrap().contains_key(option);
+                assert!(holds, "[{section}] {option} is missing from the example");
             }
         }
     }

@@ -48,7 +48,7 @@ use engine::journal::JournalReader;
 use fleet::{
     notice::{delivery::AlertView, silence::SilenceView},
     operator::{Answered, Asked},
-    view::{CaseView, RollCall},
+    view::{CaseView, RollCall, StopView},
 };
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
@@ -66,6 +66,10 @@ pub trait Beliefs: Send + Sync {
     async fn roll_call(&self) -> Result<RollCall, Stopped>;
     /// Cases, with the time they were told; the recently closed ones too if `closed`.
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped>;
+    /// What operators have protected, with the time it was told.
+    async fn protections(&self) -> Result<(Timestamp, Vec<StopView>), Stopped>;
+    /// Where the kill switch is thrown, with the time it was told.
+    async fn pauses(&self) -> Result<(Timestamp, Vec<StopView>), Stopped>;
     /// What people are told of, with the time it was told.
     async fn alerts(&self) -> Result<(Timestamp, Vec<AlertView>), Stopped>;
     /// The silences that hold, with the time they were told.
@@ -123,6 +127,8 @@ pub fn router(served: Served) -> Router {
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::show))
         .route("/v1/cases/{case}/journal", get(cases::file))
+        .route("/v1/protections", get(protections::list))
+        .route("/v1/pause", get(pause::list))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/silences", get(silences::list))
         .route("/v1/journal", get(journal::list))

@@ -1,4 +1,4 @@
-//! `POST /v1/pause` and `POST /v1/resume`: the kill switch.
+//! `GET /v1/pause`, `POST /v1/pause` and `POST /v1/resume`: the kill switch.
 
 use axum::{Json, extract::State};
 use fleet::operator::Request;
@@ -8,6 +8,7 @@ use super::{
     Refusal, Served,
     access::Operator,
     asking::{Body, Granted, Said, ask, lasting},
+    protections::Stops,
 };
 
 /// What is paused or resumed.
@@ -32,6 +33,12 @@ impl Wanted {
     fn said(&self) -> Said {
         Said { why: self.why.clone(), who: self.who.clone() }
     }
+}
+
+/// Where it is thrown.
+pub async fn list(State(served): State<Served>) -> Result<Json<Stops>, Refusal> {
+    let (at, stops) = served.beliefs.pauses().await?;
+    Ok(Json(Stops { at, stops }))
 }
 
 /// Begins no remedy from now on.

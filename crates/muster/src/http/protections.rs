@@ -1,7 +1,8 @@
-//! `POST /v1/protections` and `DELETE /v1/protections?subject=…`: what muster must not touch.
+//! `GET /v1/protections`, `POST /v1/protections` and `DELETE /v1/protections?subject=…`: what muster must not touch.
 
 use axum::{Json, extract::State};
-use fleet::operator::Request;
+use fleet::{operator::Request, view::StopView};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -34,6 +35,21 @@ pub struct Lifted {
     subject: String,
     why: Option<String>,
     who: Option<String>,
+}
+
+/// What operators have stopped, and when it was told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stops {
+    /// Now, for whoever told it.
+    pub at: Timestamp,
+    /// In the order of their names.
+    pub stops: Vec<StopView>,
+}
+
+/// What is protected.
+pub async fn list(State(served): State<Served>) -> Result<Json<Stops>, Refusal> {
+    let (at, stops) = served.beliefs.protections().await?;
+    Ok(Json(Stops { at, stops }))
 }
 
 /// Protects.

@@ -123,7 +123,7 @@ pub fn show(out: &mut dyn Write, case: &CaseView, now: Timestamp) -> io::Result<
             because
         }
         Some(Decision::Will { remedy, because }) => {
-            line("will", remedy.words())?;
+            line(if case.stage == Stage::Closed { "decided" } else { "will" }, remedy.words())?;
             because
         }
         Some(Decision::Hold { because }) => {
@@ -143,7 +143,7 @@ pub fn show(out: &mut dyn Write, case: &CaseView, now: Timestamp) -> io::Result<
             line("tried", &format!("{when} to {}: {}", tried.remedy.words(), tried.ended))?;
         }
     }
-    if let Some(work) = &case.under_way {
+    if let Some(work) = case.under_way.as_ref().filter(|_| case.stage != Stage::Closed) {
         let since = moment::age(work.since, now);
         line("doing", &format!("{} (for {since}, now: {})", work.remedy.words(), step(&work.step)))?;
     }
