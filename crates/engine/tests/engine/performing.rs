@@ -5,20 +5,23 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use engine::{
     Options,
     performing::{Limits, Performed, Performing},
-    ports::{Act, ActResult, Intent, Target},
+    ports::{Act, ActResult, DeliveryResult, Intent, Notice, Notifier, Page, Target},
     run::RunError,
 };
 use fleet::{
     id::CaseId,
+    notice::route::{Route, Routing},
     operator::{Answered, Asked, Request},
     remedy::{
         Remedy,
         act::{Expects, IntentId},
     },
 };
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -228,6 +231,37 @@ async fn a_graceful_stop_begins_no_call() {
     assert_eq!(turn.fleet().open_intents().len(), 1);
 }
 
+struct Hangs;
+
+#[async_trait]
+impl Notifier for Hangs {
+    async fn notify(&self, _: Timestamp, _: &Notice) {}
+
+    async fn send(&self, _: &Page) -> DeliveryResult<'static> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_waits_for_a_page_begins_no_call_meanwhile() {
+    let mut begin = Begin { notifier: Some(Arc::new(Hangs)), ..Begin::new(&RESTART) };
+    let route = Route { receivers: vec!["slack".into()], ..Route::default() };
+    begin.policy.routing = Routing { routes: vec![route], wait_secs: 0, ..Routing::default() };
+    let account = begin.account.clone();
+    begin.journal.when_intended = Arc::new(move || *account.looks.lock().unwrap() = LookScript::Waits);
+    let running = begin.with_a_lost_agent().await;
+    intended(&running).await;
+    running.until("the page", |r| r.handle.status().pages_open == 1).await;
+    running.until("the second reading", |r| r.log().last().is_some_and(|line| line.starts_with("look"))).await;
+    let account = running.account.clone();
+    running.handle.stop();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    account.go_on.notify_waiters();
+    let turn = running.task.await.unwrap().unwrap();
+    assert!(account.acted.lock().unwrap().is_empty());
+    assert_eq!((turn.fleet().open_intents().len(), turn.fleet().owed_pages().len()), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_kill_switch_comes_in_time_while_the_target_is_read_again() {
     let mut begin = Begin::new(&RESTART);
@@ -373,6 +407,19 @@ async fn what_changes_the_size_of_one_group_does_not_overlap() {
     assert_eq!(begun(&mut back).await, [1, 3]);
     performing.ended(IntentId(1));
     assert_eq!(begun(&mut back).await, [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_overtakes_an_intent_that_waits_for_the_same_thing() {
+    let (mut performing, mut back, _) = alone(limits());
+    performing.give(intent(1, Act::Drain, 1, "a"), false);
+    performing.give(intent(2, Act::SetDesired { from: 3, to: 4 }, 1, "a"), false);
+    performing.give(intent(3, Act::SetDesired { from: 4, to: 5 }, 2, "a"), false);
+    assert_eq!(begun(&mut back).await, [1]);
+    performing.ended(IntentId(1));
+    assert_eq!(begun(&mut back).await, [2]);
+    performing.ended(IntentId(2));
+    assert_eq!(begun(&mut back).await, [3]);
 }
 
 #[tokio::test(start_paused = true)]

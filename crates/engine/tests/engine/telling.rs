@@ -204,6 +204,18 @@ async fn pages_beyond_the_room_stay_with_the_core_and_are_fetched_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_page_overtakes_those_that_were_left_with_the_core() {
+    let (mut telling, mut back, _) = telling(Limits { pages_waiting: 4, ..limits() });
+    for id in 1..=5 {
+        telling.give(page(id, "slack"));
+    }
+    let delivery = back.recv().await.unwrap();
+    assert!(!telling.told(delivery.page), "it is fetched when half of the room is free");
+    telling.give(page(6, "slack"));
+    assert_eq!(telling.open(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_given_twice_is_sent_once() {
     let (mut telling, mut back, receivers) = telling(limits());
     telling.give(page(1, "slack"));
