@@ -18,6 +18,7 @@
 //! | what goes wrong with events and calls | [`faults`] |
 //! | the API's token buckets | [`throttle`] |
 //! | whether what was recorded can stand beside the truth | [`judges`] |
+//! | seeded stories by the thousand, lived and judged | [`swarm`] |
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
 pub mod agent;
@@ -34,6 +35,7 @@ pub mod queue;
 pub mod scenario;
 pub mod seed;
 pub mod simulation;
+pub mod swarm;
 pub mod throttle;
 pub mod timeline;
 pub mod topic;

@@ -39,7 +39,7 @@ fn live(name: &str, most: i64) -> Lived {
         calls_unreliable: name == "throttled",
         ..Conditions::default()
     };
-    let history = recorder.finish();
+    let history = recorder.finish(&simulation.world);
     let violations = judges::judge(&simulation.world, &history, &conditions);
     let told: Vec<String> = violations.iter().map(ToString::to_string).collect();
     assert!(told.is_empty(), "{name}:\n{}", told.join("\n"));

@@ -66,7 +66,9 @@ pub fn act_as(simulation: &mut Simulation, intent: &Intent, again: bool, caller:
         return ends(0, impossible(format!("{} is no place that is known here", intent.target.place)));
     };
     let whom = Whom::of(&simulation.world, intent);
-    if again && already(&simulation.world, intent) && !intent.act.may_be_repeated() {
+    // A command is found again by its token; a reboot or an own action is not made twice.
+    let once = !intent.act.may_be_repeated() || matches!(intent.act, Act::RestartAgent | Act::RestartRuntime);
+    if again && once && already(&simulation.world, intent) {
         return ends(CALL_MS, done("it was done by an earlier call"));
     }
     let action = action(intent);

@@ -111,6 +111,12 @@ pub trait Watcher {
         let _ = (now, by, page);
     }
 
+    /// An operator is about to ask for this: whoever watches may say which case or host is meant.
+    fn asking(&mut self, now: Moment, by: u8, asked: Asked<'static>) -> Asked<'static> {
+        let _ = (now, by);
+        asked
+    }
+
     /// An operator has asked for something and was answered.
     fn operated(&mut self, now: Moment, by: u8, asked: &Asked<'static>, granted: bool) {
         let _ = (now, by, asked, granted);

@@ -473,6 +473,7 @@ impl Driver<'_> {
             self.crash(at);
             return Ok(());
         }
+        let asked = self.watcher.asking(now, self.musters[at].by, asked);
         let engine_now = self.musters[at].engine_now(now);
         let taken = self.musters[at].turn.take(engine_now, [Arrival::Asked(asked.clone())]);
         if taken.is_err() && self.musters[at].journal.is_some() {

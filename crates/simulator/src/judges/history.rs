@@ -26,6 +26,8 @@ pub struct Noted {
 pub struct Asked {
     /// The world's time.
     pub at: Moment,
+    /// By which muster.
+    pub by: u8,
     /// `hosts`, `tasks`, `machines` or `pings`.
     pub kind: &'static str,
     /// Of which cluster or place.

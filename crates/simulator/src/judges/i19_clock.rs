@@ -63,7 +63,10 @@ pub fn judge(history: &History) -> Vec<Violation> {
                     None => wrong(format!("case {case} moves and is not open")),
                     Some((stage, verdict)) => {
                         let now = history::text(&noted.record, "verdict");
-                        let again = matches!((from, to), ("confirmed" | "decided", "confirmed")) && verdict != now;
+                        // An operator may ask for a decision anew.
+                        let asked = history.operator.iter().any(|act| act.granted && act.at == noted.at);
+                        let again =
+                            matches!((from, to), ("confirmed" | "decided", "confirmed")) && (verdict != now || asked);
                         if !stage.is_empty() && stage != from {
                             wrong(format!("case {case} moves from {from}, but stood at {stage}"));
                         }

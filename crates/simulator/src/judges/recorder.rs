@@ -4,14 +4,19 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    ports::{Body, Entry, Intent, Look, Page, Scope, Sweep, observation},
+    ports::{
+        ActResult, Body, Entry, Intent, Look, Page, Scope, Sweep,
+        id::CaseId,
+        observation,
+        operator::{Asked, Request},
+    },
     turn::{Taken, Turn},
 };
 use serde_json::Value;
 
 use super::{
-    Arrived, Asked, Call, History, Noted, Seen, Then, Violation,
-    history::{self, OperatorAct},
+    Arrived, Call, Happened, History, Noted, Reference, Seen, Then, Violation,
+    history::{self, Asked as Looked, OperatorAct},
     i01_budget::where_is,
     i17_store::Rows,
 };
@@ -35,6 +40,7 @@ pub struct Recorder {
     pub routine: u64,
     /// Rows are compared by their whole text, not by their number and time alone.
     thorough: bool,
+    references: BTreeMap<u8, Reference>,
 }
 
 #[derive(Debug, Default)]
@@ -54,8 +60,33 @@ impl Recorder {
         Self { thorough: true, ..Self::default() }
     }
 
-    /// What a run leaves behind; call it when the run is over.
-    pub fn finish(mut self) -> History {
+    /// With a second opinion on every decision of muster `by`.
+    #[must_use]
+    pub fn with_reference(mut self, by: u8, reference: Reference) -> Self {
+        self.references.insert(by, reference);
+        self
+    }
+
+    /// How many decisions the reference model had an opinion about, and where it disagreed.
+    pub fn opinions(&self) -> (u64, Vec<Violation>) {
+        let compared = self.references.values().map(|it| it.compared).sum();
+        (compared, self.references.values().flat_map(|it| it.disagreements.clone()).collect())
+    }
+
+    /// What a run leaves behind, with what truly happened in its world; call it when the run is over.
+    pub fn finish(mut self, world: &World) -> History {
+        self.history.happened = world
+            .happened
+            .iter()
+            .map(|it| Happened {
+                at: it.at,
+                by: it.by,
+                token: it.token.clone(),
+                act: it.act.clone(),
+                machine: it.machine,
+                epoch: it.epoch,
+            })
+            .collect();
         let left = std::mem::take(&mut self.unmoved);
         self.history.records.extend(left.into_values());
         self.history.records.sort_by_key(|noted| noted.at);
@@ -83,7 +114,7 @@ impl Recorder {
     }
 
     /// Reads what the journal of muster `by` has gained, and compares it with what was handed out.
-    pub fn took(&mut self, now: Moment, by: u8, turn: &Turn, taken: &Taken) {
+    fn took(&mut self, now: Moment, by: u8, turn: &Turn, taken: &Taken) {
         let records: Vec<Value> =
             taken.records.iter().map(|record| serde_json::to_value(record).unwrap_or(Value::Null)).collect();
         let hands_out = !records.is_empty()
@@ -92,6 +123,7 @@ impl Recorder {
             || !taken.acts.is_empty()
             || !taken.pages.is_empty();
         let thorough = self.thorough;
+        let reference = &mut self.references.get_mut(&by);
         let kept = self.journals.entry(by).or_default();
         let mut journaled = Vec::new();
         let mut inputs = 0;
@@ -99,6 +131,9 @@ impl Recorder {
         if hands_out {
             let read = turn.journal().read(kept.seen, &mut |entry| {
                 kept.rows.add(entry.seq, &row(&entry, thorough));
+                if let Some(reference) = reference {
+                    reference.entry(&entry);
+                }
                 match &entry.body {
                     Body::Input(_) => inputs += 1,
                     Body::Record(record) => journaled.push(serde_json::to_value(record).unwrap_or(Value::Null)),
@@ -130,15 +165,29 @@ impl Recorder {
         for record in records {
             self.note(Noted { at: now, by, record });
         }
-        self.history.looks.extend(taken.looks.iter().map(|look| asked(now, look)));
+        self.history.looks.extend(taken.looks.iter().map(|look| asked(now, by, look)));
         self.history.notices.extend(taken.notices.iter().map(|notice| (now, by, u64::from(notice.case.0))));
         for page in &taken.pages {
             self.history.pages.push(arrived(now, by, page));
         }
     }
 
+    /// Reads what the journal got before a crash and nobody has read, and forgets what never came to it.
+    fn catch_up(&mut self, by: u8, turn: &Turn) {
+        let Some(reference) = self.references.get_mut(&by) else { return };
+        let seen = self.journals.get(&by).map_or(0, |kept| kept.seen);
+        let _ = turn.journal().read(seen, &mut |entry| {
+            reference.entry(&entry);
+            true
+        });
+        reference.forget_unheard();
+    }
+
     /// A look was answered, a re-read before an act included.
-    pub fn looked(&mut self, now: Moment, by: u8, sweep: &Sweep<'_>) {
+    fn saw(&mut self, now: Moment, by: u8, sweep: &Sweep<'static>) {
+        if let Some(reference) = self.references.get_mut(&by) {
+            reference.looked(sweep);
+        }
         if matches!(sweep.scope, Scope::Clusters(_) | Scope::ClusterTasks(_) | Scope::Tasks { .. } | Scope::Groups(_)) {
             return;
         }
@@ -147,33 +196,46 @@ impl Recorder {
     }
 
     /// The call of an act begins.
-    pub fn calling(&mut self, now: Moment, by: u8, world: &World, intent: &Intent, again: bool) {
+    fn begins(&mut self, now: Moment, by: u8, world: &World, intent: &Intent, again: bool) {
         let then = then(world, intent);
         let intent = serde_json::to_value(intent).unwrap_or(Value::Null);
         self.history.calls.push(Call { at: now, by, intent, again, then, ended: None });
     }
 
     /// Its end was seen.
-    pub fn called(&mut self, now: Moment, by: u8, token: &str, result: &Value) {
+    fn ends(&mut self, now: Moment, by: u8, token: &str, result: &Value) {
         let call = self.history.calls.iter_mut().rev().find(|call| call.by == by && call.token() == token);
         if let Some(call) = call.filter(|call| call.ended.is_none()) {
             call.ended = Some((now, result.clone()));
         }
     }
 
-    /// A receiver took a page.
-    pub fn delivered(&mut self, now: Moment, by: u8, page: &Page) {
-        self.history.arrived.push(arrived(now, by, page));
-    }
-
-    /// An operator asked.
-    pub fn operator(&mut self, now: Moment, by: u8, request: Value, granted: bool) {
-        self.history.operator.push(OperatorAct { at: now, by, request, granted });
+    /// An operator who means no case in particular means one that is open: the latest that asks for something.
+    fn means(&self, by: u8, request: &mut Request<'static>) {
+        let cases = self.history.cases();
+        let open = |key: &(u8, u64)| key.0 == by && cases.get(key).is_some_and(|life| life.closed.is_none());
+        let decided = self.history.records.iter().rev().filter(|it| it.kind() == "decided");
+        let decided: Vec<&Noted> = decided.filter(|it| it.case().as_ref().is_some_and(open)).take(20).collect();
+        let asks = decided.iter().find(|it| history::chosen(&it.record).is_some_and(|(how, _)| how == "ask"));
+        let latest = asks.or(decided.first()).and_then(|it| it.case());
+        match request {
+            Request::Approve { case } | Request::Veto { case } | Request::Hold { case, .. } | Request::Retry { case }
+                if case.0 == 0 =>
+            {
+                *case = CaseId(latest.map_or(0, |(_, case)| case as u32));
+            }
+            Request::Protect { subject, .. } if subject == "HOST" => {
+                let subjects = latest.and_then(|key| cases.get(&key)).map(|life| life.subject.clone());
+                *subject = subjects.unwrap_or_else(|| "nobody".to_owned()).into();
+            }
+            _ => {}
+        }
     }
 
     /// Muster `by` has crashed, and `turn` is what came back from its journal: everything it had acted upon must be there.
-    pub fn crashed(&mut self, now: Moment, by: u8, turn: &Turn) {
+    fn came_back(&mut self, now: Moment, by: u8, turn: &Turn) {
         self.history.crashes.push((now, by));
+        self.catch_up(by, turn);
         let kept = self.journals.entry(by).or_default();
         let (before, seen) = (kept.rows, kept.seen);
         let thorough = self.thorough;
@@ -206,14 +268,14 @@ fn arrived(at: Moment, by: u8, page: &Page) -> Arrived {
     Arrived { at, by, page: serde_json::to_value(page).unwrap_or(Value::Null) }
 }
 
-fn asked(at: Moment, look: &Look) -> Asked {
+fn asked(at: Moment, by: u8, look: &Look) -> Looked {
     let (kind, of, ids) = match look {
         Look::Hosts { cluster, arns } => ("hosts", cluster, arns),
         Look::Tasks { cluster, arns } => ("tasks", cluster, arns),
         Look::Machines { place, ids } => ("machines", place, ids),
         Look::Pings { place, ids } => ("pings", place, ids),
     };
-    Asked { at, kind, of: of.clone(), ids: ids.clone() }
+    Looked { at, by, kind, of: of.clone(), ids: ids.clone() }
 }
 
 /// Whom a fact is about and whether it speaks against it.
@@ -236,7 +298,7 @@ fn told(fact: &observation::Fact<'_>) -> Option<(&'static str, String, bool)> {
 }
 
 /// The truth about the target of an intent, now.
-pub fn then(world: &World, intent: &Intent) -> Then {
+fn then(world: &World, intent: &Intent) -> Then {
     let target = &intent.target;
     let host = target.host.as_deref().and_then(|arn| super::TruthLog::host_of(world, arn));
     let by_id = target.machine.as_deref().and_then(|id| world.namer.read_machine(id)).map(|(machine, _)| machine);
@@ -266,5 +328,39 @@ pub fn then(world: &World, intent: &Intent) -> Then {
 impl Watcher for Recorder {
     fn turned(&mut self, now: Moment, _: &Simulation, turn: &Turn, taken: &Taken) {
         self.took(now, 0, turn, taken);
+    }
+
+    fn turned_by(&mut self, now: Moment, by: u8, _: &Simulation, turn: &Turn, taken: &Taken) {
+        self.took(now, by, turn, taken);
+    }
+
+    fn looked_by(&mut self, now: Moment, by: u8, sweep: &Sweep<'static>) {
+        self.saw(now, by, sweep);
+    }
+
+    fn calling(&mut self, now: Moment, by: u8, simulation: &Simulation, intent: &Intent, again: bool) {
+        self.begins(now, by, &simulation.world, intent, again);
+    }
+
+    fn called(&mut self, now: Moment, by: u8, intent: &Intent, result: &ActResult<'static>) {
+        self.ends(now, by, &intent.token, &serde_json::to_value(result).unwrap_or(Value::Null));
+    }
+
+    fn delivered(&mut self, now: Moment, by: u8, page: &Page) {
+        self.history.arrived.push(arrived(now, by, page));
+    }
+
+    fn asking(&mut self, _: Moment, by: u8, mut asked: Asked<'static>) -> Asked<'static> {
+        self.means(by, &mut asked.request);
+        asked
+    }
+
+    fn operated(&mut self, now: Moment, by: u8, asked: &Asked<'static>, granted: bool) {
+        let request = serde_json::to_value(&asked.request).unwrap_or(Value::Null);
+        self.history.operator.push(OperatorAct { at: now, by, request, granted });
+    }
+
+    fn crashed(&mut self, now: Moment, by: u8, turn: &Turn) {
+        self.came_back(now, by, turn);
     }
 }

@@ -2,7 +2,7 @@
 //! those beliefs and the policy as data whether acting was allowed. Where muster and this model disagree, one of them is
 //! wrong. It keeps no counts and no indexes, and shares no code with the core.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::ports::{
     Body, Entry, Input, Sweep,
@@ -81,6 +81,16 @@ pub struct Reference {
     pub compared: u64,
 }
 
+/// What a fact is about.
+fn name<'f>(fact: &'f Fact<'_>) -> Option<&'f str> {
+    match fact {
+        Fact::Instance(fact) => Some(&fact.arn),
+        Fact::AutoScaling(fact) => Some(&fact.instance_id),
+        Fact::Ec2Status(fact) => Some(&fact.instance_id),
+        _ => None,
+    }
+}
+
 fn ended(until: i64, now: i64) -> bool {
     until <= now
 }
@@ -98,6 +108,11 @@ impl Reference {
     /// An answer of a look is about to be given to muster, whole: the journal only keeps what was new in it.
     pub fn looked(&mut self, sweep: &Sweep<'static>) {
         self.raw.push_back(sweep.clone());
+    }
+
+    /// What was answered and never came to the journal is not believed: muster has crashed.
+    pub fn forget_unheard(&mut self) {
+        self.raw.clear();
     }
 
     /// The next entry of the journal, in order.
@@ -126,29 +141,21 @@ impl Reference {
         for observation in &sweep.found {
             self.observe(observation, now);
         }
-        let named =
-            |arn: &str| sweep.found.iter().any(|it| matches!(&it.fact, Fact::Instance(fact) if fact.arn == arn));
+        let named: BTreeSet<&str> = sweep.found.iter().filter_map(|it| name(&it.fact)).collect();
         match &sweep.scope {
             Scope::ClusterHosts(cluster) if sweep.complete => {
-                self.hosts.retain(|arn, host| host.cluster != *cluster || named(arn));
+                self.hosts.retain(|arn, host| host.cluster != *cluster || named.contains(arn.as_str()));
             }
             Scope::Groups(_) if sweep.complete => {
-                let member = |id: &str| {
-                    sweep.found.iter().any(|it| matches!(&it.fact, Fact::AutoScaling(fact) if fact.instance_id == id))
-                };
-                for (_, machine) in self.machines.iter_mut().filter(|(id, _)| !member(id)) {
+                for (_, machine) in self.machines.iter_mut().filter(|(id, _)| !named.contains(id.as_str())) {
                     machine.group.clear();
                 }
             }
             _ => {}
         }
-        for case in self.cases.values_mut() {
-            let looked = sweep.found.iter().any(|it| match &it.fact {
-                Fact::Instance(fact) => fact.arn == case.subject,
-                Fact::Ec2Status(fact) => case.trouble == "host-impaired" || fact.instance_id == case.subject,
-                _ => false,
-            });
-            case.looks += i64::from(looked);
+        let of_hosts = matches!(sweep.scope, Scope::ClusterHosts(_) | Scope::Hosts { .. });
+        for case in self.cases.values_mut().filter(|case| of_hosts || case.trouble != "agent-away") {
+            case.looks += i64::from(case.trouble == "host-impaired" || named.contains(case.subject.as_str()));
         }
     }
 
