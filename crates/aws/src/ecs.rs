@@ -2,13 +2,14 @@
 
 use aws_sdk_ecs::types::{
     Attribute, CapacityProvider, Cluster, ClusterField, ContainerInstance, ContainerInstanceField, DesiredStatus,
-    Failure, Task,
+    Failure, Resource, Tag, Task,
 };
 use engine::ports::{
     Observation,
     observation::{
-        Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, HealthCheck, HealthFact, HostAttributes,
-        InstanceFact, InstanceStatus, Source, TaskFact, TaskStatus, Text, is_custom,
+        Amounts, Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, HealthCheck, HealthFact,
+        HostAttributes, InstanceFact, InstanceStatus, Resources, Source, TaskFact, TaskStatus, Text, amount, is_custom,
+        is_interface,
     },
 };
 use fleet::id::Arn;
@@ -85,17 +86,18 @@ impl Place {
             .await
     }
 
-    /// DescribeContainerInstances of at most 100 ARNs, as facts. Asks for ECS's health checks, and does without where
-    /// an endpoint does not know them.
+    /// DescribeContainerInstances of at most 100 ARNs, as facts. Asks for ECS's health checks and for tags, and does
+    /// without where an endpoint does not know them.
     pub(crate) async fn describe_hosts(
         &self,
         cluster: &str,
         arns: &[String],
         source: Source,
     ) -> Result<Vec<Observation<'static>>, Refusal> {
-        let ask = |health: bool| {
+        let ask = |more: bool| {
             self.caller.call(Bucket::ClusterResourceRead, DESCRIBE_HOSTS, move || async move {
-                let include = health.then(|| vec![ContainerInstanceField::ContainerInstanceHealth]);
+                let fields = [ContainerInstanceField::ContainerInstanceHealth, ContainerInstanceField::Tags];
+                let include = more.then(|| fields.to_vec());
                 let request = self
                     .ecs
                     .describe_container_instances()
@@ -223,8 +225,9 @@ fn host_facts(host: ContainerInstance, cluster: &str, say: &mut dyn FnMut(Fact<'
         running_tasks: u32::try_from(host.running_tasks_count).ok(),
         pending_tasks: u32::try_from(host.pending_tasks_count).ok(),
         registered_at: host.registered_at.and_then(timestamp),
+        resources: resources(host.registered_resources.as_deref(), host.remaining_resources.as_deref()),
         capacity_provider: host.capacity_provider_name.map(Into::into),
-        attributes: attributes(host.attributes),
+        attributes: attributes(host.attributes, host.tags),
     }));
     let checks: Vec<HealthCheck<'static>> = host
         .health_status
@@ -246,7 +249,21 @@ fn host_facts(host: ContainerInstance, cluster: &str, say: &mut dyn FnMut(Fact<'
     }
 }
 
-fn attributes(list: Option<Vec<Attribute>>) -> Attributes<'static> {
+fn resources(registered: Option<&[Resource]>, remaining: Option<&[Resource]>) -> Option<Resources> {
+    Some(Resources { registered: amounts(registered?)?, remaining: amounts(remaining?)? })
+}
+
+/// CPU and MEMORY; `None` unless both are there.
+fn amounts(list: &[Resource]) -> Option<Amounts> {
+    let value = |name: &str| {
+        let found = list.iter().find(|resource| resource.name.as_deref() == Some(name))?;
+        let long = found.r#type.as_deref() == Some("LONG");
+        Some(amount(if long { found.long_value } else { i64::from(found.integer_value) }))
+    };
+    Some(Amounts { cpu_units: value("CPU")?, memory_mib: value("MEMORY")? })
+}
+
+fn attributes(list: Option<Vec<Attribute>>, tags: Option<Vec<Tag>>) -> Attributes<'static> {
     let Some(list) = list else { return Attributes::Absent };
     let mut known = HostAttributes::default();
     for Attribute { name, value, .. } in list {
@@ -263,6 +280,12 @@ fn attributes(list: Option<Vec<Attribute>>) -> Attributes<'static> {
             _ => {}
         }
     }
+    for Tag { key, value, .. } in tags.into_iter().flatten() {
+        // AWS's own say nothing that an operator meant.
+        if let Some(key) = key.filter(|key| !key.starts_with("aws:")) {
+            known.marks.push((key.into(), value.unwrap_or_default().into()));
+        }
+    }
     Attributes::Known(Box::new(known))
 }
 
@@ -276,6 +299,7 @@ fn task_fact(task: Task, cluster: &str) -> Option<TaskFact<'static>> {
         desired_running: task.desired_status.as_deref() == Some("RUNNING"),
         group: task.group.map(Into::into),
         definition: task.task_definition_arn.map(Into::into),
+        awsvpc: task.attachments.iter().flatten().any(|it| it.r#type.as_deref().is_some_and(is_interface)),
         connected: task.connectivity.map(|connectivity| connectivity.as_str() == "CONNECTED"),
         started_at: task.started_at.and_then(timestamp),
         stop_code: task.stop_code.map(|code| code.as_str().to_owned().into()),

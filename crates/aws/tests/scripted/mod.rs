@@ -20,6 +20,8 @@ use tokio::net::TcpListener;
 pub enum Script {
     /// Status, content type, body.
     Answer(u16, String, String),
+    /// A Lambda function's own failure: the kind, and what it said.
+    FunctionError(String, String),
     /// None, for ever.
     Hang,
 }
@@ -62,6 +64,8 @@ pub struct Asked {
     pub body: Value,
     /// Whose key signed it and for where: `KEY/DATE/REGION/SERVICE/aws4_request`.
     pub signed: String,
+    /// Path of the request, as it was sent.
+    pub path: String,
     form: Vec<(String, String)>,
 }
 
@@ -132,12 +136,14 @@ async fn answer(
     request: Request<hyper::body::Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let path = request.uri().path().to_owned();
     let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let signed = signed.split("Credential=").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or_default();
     let signed = signed.to_owned();
     let bytes = request.into_body().collect().await.unwrap().to_bytes();
     let form: Vec<(String, String)> = match &target {
         Some(_) => Vec::new(),
+        None if path.contains("/functions/") => vec![("Action".to_owned(), "Invoke".to_owned())],
         None => wire::query::Params::decode(&bytes)
             .unwrap()
             .iter()
@@ -149,7 +155,7 @@ async fn answer(
         None => form.iter().find(|(name, _)| name == "Action").unwrap().1.clone(),
     };
     *counts.lock().unwrap().entry(operation.clone()).or_default() += 1;
-    let asked = Asked { body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), signed, form };
+    let asked = Asked { body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), signed, path, form };
     let script = match answers.writers.get(&operation) {
         Some(writer) => (writer.lock().unwrap())(&asked),
         None => Script::error(400, "UnknownOperationException", &operation),
@@ -158,6 +164,11 @@ async fn answer(
         Script::Answer(status, kind, body) => Ok(Response::builder()
             .status(status)
             .header("content-type", kind)
+            .body(Full::new(Bytes::from(body)))
+            .unwrap()),
+        Script::FunctionError(kind, body) => Ok(Response::builder()
+            .header("content-type", "application/json")
+            .header("x-amz-function-error", kind)
             .body(Full::new(Bytes::from(body)))
             .unwrap()),
         Script::Hang => std::future::pending().await,
@@ -174,6 +185,11 @@ pub struct Serving {
 impl Serving {
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How many requests came, of all operations.
+    pub fn requests(&self) -> usize {
+        self.counts.lock().unwrap().values().sum()
     }
 
     /// How often an operation was asked for.
