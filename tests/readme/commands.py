@@ -42,6 +42,12 @@ def steps(page: Path) -> list[str]:
     return found
 
 
+def configurations(page: Path) -> list[str]:
+    """The `toml` blocks of a page: each is a configuration of its own."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```toml\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def expected_exit(command: str) -> int:
     told = re.search(r"#.*\bexit (\d+)", command)
     return int(told.group(1)) if told else 0

@@ -32,10 +32,10 @@ def demo(*arguments: str, seconds: float, interrupt: bool = False) -> tuple[int,
     return process.returncode, out
 
 
-def test_make_demo_shows_a_lost_agent_its_case_and_what_muster_would_do():
+def test_make_demo_shows_a_lost_agent_its_case_and_how_muster_mends_it():
     code, out = demo("--plain", "--speed", "600", seconds=900)
     assert code == 0, out[-4000:]
-    for word in ("prod-a", "Routine: nothing is raised", "agent-lost", "muster would", "dry run"):
+    for word in ("prod-a", "Routine: nothing is raised", "agent-lost", "muster will restart", "then it is done", "is closed after", "starts in dry run"):
         assert re.search(word, out), f"{word!r} is missing from:\n{out[-6000:]}"
     assert "\x1b[" not in out.split("building muster", 1)[-1].replace("\x1b[K", ""), "no colour into a pipe"
 

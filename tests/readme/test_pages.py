@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "aws"))
-from commands import AGAINST_MOTO, ROOT, expected_exit, pages, steps
+from commands import AGAINST_MOTO, ROOT, configurations, expected_exit, pages, steps
 
 RUNS_ON = re.compile(r"^muster (serve|simulate)\b(?!.*--(record|list)\b)")
 COMMAND_SECS_MAX = 60
@@ -108,6 +108,16 @@ def test_the_commands_of_a_page_do_what_it_says(page, terminal):
         )
     for command in steps(page):
         terminal.type(command)
+
+
+def test_the_configurations_in_the_pages_have_no_mistakes(terminal):
+    checked = 0
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]:
+        for text in configurations(page):
+            (terminal.folder / "shown.toml").write_text(text, encoding="utf-8")
+            terminal.type("muster config check --config shown.toml")
+            checked += 1
+    assert checked >= 6
 
 
 def test_the_readme_has_commands_to_run():

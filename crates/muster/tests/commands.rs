@@ -255,9 +255,11 @@ fn the_demo_tells_its_story_and_opens_the_door_to_the_real_thing() {
         "Routine: nothing is raised",
         "the grace of 3 min is over",
         "agent-lost",
-        "would restart the ECS agent through SSM",
+        "will restart the ECS agent through SSM",
         "nobody to vouch for",
-        "this is a dry run",
+        "First it is written down, then it is done: restart the agent of i-",
+        "is closed after 10 min. The agent is connected again",
+        "starts in dry run",
         "hosts in 2 clusters",
         "muster scan --cluster NAME",
     ] {

@@ -16,7 +16,7 @@ use std::{
 
 use engine::{Arrival, Taken, Turn, journal::MemoryJournal, ports::Look};
 use fleet::{
-    policy::Policy,
+    policy::{self, Policy},
     view::{CaseView, RollCall},
 };
 use jiff::Timestamp;
@@ -72,7 +72,8 @@ pub struct Show {
 pub fn run(show: &Show, stop: &CancellationToken, out: &mut dyn Write) -> Result<(), Failure> {
     let scenario = Scenario::load("demo").map_err(|error| Failure::new("could not make the pretend fleet", error))?;
     let mut simulation = scenario.begin(Some(show.seed));
-    let policy = Policy::default();
+    // Nobody's fleet: here muster may do what it would only say elsewhere.
+    let policy = Policy { mode: policy::Mode::Act, ..Policy::default() };
     let start = simulation.now();
     let journal = Box::new(MemoryJournal::with_limit(JOURNAL_ENTRIES));
     let mut turn = engine::recover(journal, policy.clone(), crate::VERSION, start.timestamp())?.turn;
@@ -180,6 +181,7 @@ impl Audience<'_> {
              fleets about twice an hour, here more often so that you can watch. muster lets that pass.",
             "In a few minutes of this story one agent will stop, and stay away. Its machine and its tasks go on running, \
              but ECS can neither see nor place anything there.",
+            "This fleet is a pretence, so muster may mend it. Of yours it only says what it would do, until you say otherwise.",
         ] {
             let sentence = self.story.say(at, text, Style::new());
             self.print(&sentence);
@@ -287,13 +289,22 @@ fn farewell(out: &mut dyn Write, story: &Story, events: u64) -> Result<(), Failu
     writeln!(out)?;
     writeln!(
         out,
-        "That was {events} events, {} routine reconnects that raised nothing, and {} on the record. Nothing was \
-         touched: muster only looks.",
+        "That was {events} events, {} routine reconnects that raised nothing, {} on the record, and {}. Nothing was \
+         done that was not written down first.",
         story.routine(),
         match story.decided() {
             1 => "1 decision".to_owned(),
             many => format!("{many} decisions"),
+        },
+        match story.done() {
+            1 => "1 call that mended something".to_owned(),
+            many => format!("{many} calls that mended something"),
         }
+    )?;
+    writeln!(
+        out,
+        "On a real fleet muster starts in dry run: it says what it would do, and touches nothing until its configuration \
+         says mode = \"approve\" or \"act\"."
     )?;
     writeln!(out, "Now yours. This only reads, with the AWS credentials of your shell:")?;
     writeln!(out)?;

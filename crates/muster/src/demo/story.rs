@@ -6,7 +6,7 @@ use fleet::{
     id::CaseId,
     journal::{Record, Stage, Trouble},
     policy::Policy,
-    remedy::Decision,
+    remedy::{Decision, act::Act},
     verdict::Verdict,
 };
 use jiff::Timestamp;
@@ -41,6 +41,7 @@ pub struct Story {
     open: BTreeMap<CaseId, Open>,
     routine: u32,
     decided: u32,
+    done: u32,
     said: VecDeque<Sentence>,
 }
 
@@ -58,7 +59,7 @@ struct Open {
 impl Story {
     /// A story that has not begun, under this policy.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, open: BTreeMap::new(), routine: 0, decided: 0, said: VecDeque::new() }
+        Self { policy, open: BTreeMap::new(), routine: 0, decided: 0, done: 0, said: VecDeque::new() }
     }
 
     /// Agents that were away and came back in time, so that nobody was told.
@@ -69,6 +70,11 @@ impl Story {
     /// Decisions on the record.
     pub fn decided(&self) -> u32 {
         self.decided
+    }
+
+    /// Calls that have done something to a host.
+    pub fn done(&self) -> u32 {
+        self.done
     }
 
     /// The last sentences, oldest first.
@@ -141,10 +147,23 @@ impl Story {
                 );
                 Some(self.say(at, text, colour::of(Verdict::Present)))
             }
-            Record::Intended { .. }
-            | Record::Ended { .. }
-            | Record::Abandoned { .. }
-            | Record::OperatorAsked { .. }
+            Record::Intended { intent } if intent.act == Act::SaveEvidence => None,
+            Record::Intended { intent } => {
+                let text =
+                    format!("First it is written down, then it is done: {}.", crate::render::journal::act(intent));
+                Some(self.say(at, text, colour::remedy()))
+            }
+            Record::Ended { case, result, says, so, .. } => {
+                let who = self.open.get(case).map_or_else(|| format!("case {case}"), |open| open.who.clone());
+                self.done += u32::from(result == "done");
+                let text = format!("{who}: {}", sentences(&[result.clone(), says.clone(), so.clone()]));
+                Some(self.say(at, text, colour::remedy()))
+            }
+            Record::Abandoned { case, remedy, because } => {
+                let text = format!("Case {case}: muster gives up to {}. {}", remedy.words(), sentence(because));
+                Some(self.say(at, text, colour::alarm()))
+            }
+            Record::OperatorAsked { .. }
             | Record::Paged { .. }
             | Record::PageLost { .. }
             | Record::NotTold { .. }
@@ -229,7 +248,8 @@ fn opening(trouble: Trouble) -> &'static str {
 
 /// Reasons as sentences: a capital letter, a full stop.
 fn sentences(reasons: &[String]) -> String {
-    reasons.iter().map(|reason| sentence(reason)).collect::<Vec<_>>().join(" ")
+    let said = reasons.iter().map(|reason| sentence(reason)).filter(|sentence| !sentence.is_empty());
+    said.collect::<Vec<_>>().join(" ")
 }
 
 fn sentence(reason: &str) -> String {

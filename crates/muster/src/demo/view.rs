@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use owo_colors::{OwoColorize as _, Style};
 
 use super::story::Story;
-use crate::render::{colour, escape, moment, roll_call};
+use crate::render::{self, colour, escape, moment, roll_call};
 
 /// Tasks listed by name; the rest are counted.
 const TASKS_SHOWN: usize = 2;
@@ -182,6 +182,12 @@ fn case(case: &CaseView, roll: &RollCall, now: Timestamp, width: usize) -> Vec<L
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let text = format!("{}{more}: ECS counts them as running, nobody can vouch for them", names.join(", "));
         entry("zombies", &text, colour::alarm());
+    }
+    if let Some(work) = &case.under_way {
+        let since = moment::age(work.since, now);
+        let text = format!("{} (for {since}, now: {})", work.remedy.words(), render::case::step(&work.step));
+        entry("doing", &text, colour::remedy());
+        return lines;
     }
     match &case.decision {
         Some(Decision::Would { remedy, because }) => {

@@ -151,7 +151,7 @@ pub fn show(out: &mut dyn Write, case: &CaseView, now: Timestamp) -> io::Result<
 }
 
 /// A step of a remedy, as people say it.
-fn step(step: &str) -> &str {
+pub fn step(step: &str) -> &str {
     match step {
         "evidence" => "saving evidence",
         "makeroom" => "making room in the group",

@@ -139,7 +139,7 @@ fn because(reasons: &[String]) -> String {
 }
 
 /// What is about to be done, to whom.
-fn act(intent: &Intent) -> String {
+pub fn act(intent: &Intent) -> String {
     let target = &intent.target;
     let host = || target.host.as_deref().map_or("nobody", last);
     let who = target.machine.as_deref().unwrap_or_else(host);
