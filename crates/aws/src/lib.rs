@@ -14,11 +14,13 @@
 //! | the calls of remedies, and what operators have written themselves | [`act`] |
 //! | what is read before something is lost | `evidence` |
 //! | who is in charge, where several watch | [`lease`] |
+//! | telling people: SNS, SES, and secrets that lie in AWS | [`notify`] |
 
 pub mod accounts;
 pub mod act;
 pub mod call;
 pub mod lease;
+pub mod notify;
 pub mod pace;
 pub mod refusal;
 pub mod settings;

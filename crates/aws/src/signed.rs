@@ -87,7 +87,11 @@ impl Signed {
             .clone()
             .or_else(own)
             .or_else(|| config.endpoint_url().map(str::to_owned))
-            .unwrap_or_else(|| format!("https://{service}.{region}.{}", dns_suffix(region)));
+            .unwrap_or_else(|| {
+                // SES signs by another name than its host has.
+                let host = if service == "ses" { "email" } else { service };
+                format!("https://{host}.{region}.{}", dns_suffix(region))
+            });
         let timeouts = aws_smithy_runtime_api::client::http::HttpConnectorSettings::builder()
             .connect_timeout(settings.timeouts.connect)
             .read_timeout(settings.timeouts.read)
@@ -138,6 +142,13 @@ impl Signed {
         let path = format!("/2015-03-31/functions/{name}/invocations");
         let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "RequestResponse")];
         self.send(&path, &headers, payload).await
+    }
+
+    /// A POST of JSON to a REST path.
+    pub(crate) async fn rest(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+        let headers = [("content-type", "application/json")];
+        let body = self.send(path, &headers, body.to_string().into_bytes()).await?.body;
+        serde_json::from_slice(&body).map_err(|_| Refusal::from_body(200, None, &body))
     }
 
     async fn send(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Reply, Refusal> {

@@ -33,11 +33,14 @@ use crate::{
     logging::{self, Logging},
     metrics::Metrics,
     render::moment,
-    senders::log::LogSender,
+    senders::{Senders, http::HttpClient, vault::Vault},
 };
 
 /// Requests under way may take so long when muster stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// One POST to a receiver may take so long (spec I.7).
+const POST_LIMIT: Duration = Duration::from_secs(10);
 
 /// `muster serve`
 #[derive(Debug, Args)]
@@ -95,6 +98,13 @@ impl ServeArgs {
     }
 }
 
+/// The receivers of pages.
+fn senders(config: &Config, cloud: &Arc<::aws::AwsCloud>) -> Result<Senders, Failure> {
+    let http = HttpClient::new(POST_LIMIT).map_err(Failure::because)?;
+    let vault = Arc::new(Vault::new(Some(cloud.clone())));
+    Ok(Senders::new(&config.receiver, &http, vault, cloud))
+}
+
 async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let stop = stop::on_signal()?;
     let dir = config.journal.data_dir.clone();
@@ -119,13 +129,10 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     let lease = lease(&config, &cloud)?;
     let metrics = Arc::new(Metrics::new());
     metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
-    let ports = Ports {
-        cloud: Arc::new(cloud),
-        notifier: Arc::new(LogSender),
-        samples: metrics.clone(),
-        clock: Arc::new(SystemClock),
-        lease,
-    };
+    let cloud = Arc::new(cloud);
+    let senders = senders(&config, &cloud)?;
+    let ports =
+        Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
     let options = Options {
         sweep_every_secs: config.sweep.every_secs,
         sweep_limit_secs: config.sweep.every_secs.max(60),

@@ -35,6 +35,7 @@ pub mod operators;
 pub mod policy;
 pub mod preset;
 pub mod protect;
+pub mod receivers;
 pub mod replace;
 pub mod secret;
 pub mod sweep;
@@ -86,6 +87,8 @@ pub struct Config {
     pub custom: Vec<custom::CustomEntry>,
     /// Who is told what, when, and how often. Without routes notices go to the log alone.
     pub notices: notices::NoticesSection,
+    /// Where pages go.
+    pub receiver: Vec<receivers::ReceiverEntry>,
     /// Who may ask for what over HTTP. Without tokens whoever is on this machine may look and act, and nobody else may do
     /// anything.
     pub operators: operators::OperatorsSection,
@@ -165,6 +168,7 @@ impl Config {
         self.replace.check(&mut wrong);
         custom::check(&self.custom, &mut wrong);
         self.notices.check(&self.receiver_names(), &mut wrong);
+        receivers::check(&self.receiver, &mut wrong);
         self.operators.check(&mut wrong);
         self.lease.check(&mut wrong);
         self.journal.check(&mut wrong);
@@ -175,7 +179,7 @@ impl Config {
 
     /// The names of the receivers there are.
     fn receiver_names(&self) -> Vec<&str> {
-        Vec::new()
+        self.receiver.iter().map(|receiver| receiver.name.as_str()).collect()
     }
 
     /// What the core decides by.
