@@ -2,13 +2,14 @@
 
 use aws_sdk_ecs::types::{
     Attribute, CapacityProvider, Cluster, ClusterField, ContainerInstance, ContainerInstanceField, DesiredStatus,
-    Failure, Resource, Task,
+    Failure, Resource, Tag, Task,
 };
 use engine::ports::{
     Observation,
     observation::{
-        Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, HealthCheck, HealthFact, HostAttributes,
-        Amounts, InstanceFact, InstanceStatus, Resources, Source, TaskFact, TaskStatus, Text, amount, is_custom, is_interface,
+        Amounts, Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, HealthCheck, HealthFact,
+        HostAttributes, InstanceFact, InstanceStatus, Resources, Source, TaskFact, TaskStatus, Text, amount, is_custom,
+        is_interface,
     },
 };
 use fleet::id::Arn;
@@ -85,17 +86,18 @@ impl Place {
             .await
     }
 
-    /// DescribeContainerInstances of at most 100 ARNs, as facts. Asks for ECS's health checks, and does without where
-    /// an endpoint does not know them.
+    /// DescribeContainerInstances of at most 100 ARNs, as facts. Asks for ECS's health checks and for tags, and does
+    /// without where an endpoint does not know them.
     pub(crate) async fn describe_hosts(
         &self,
         cluster: &str,
         arns: &[String],
         source: Source,
     ) -> Result<Vec<Observation<'static>>, Refusal> {
-        let ask = |health: bool| {
+        let ask = |more: bool| {
             self.caller.call(Bucket::ClusterResourceRead, DESCRIBE_HOSTS, move || async move {
-                let include = health.then(|| vec![ContainerInstanceField::ContainerInstanceHealth]);
+                let fields = [ContainerInstanceField::ContainerInstanceHealth, ContainerInstanceField::Tags];
+                let include = more.then(|| fields.to_vec());
                 let request = self
                     .ecs
                     .describe_container_instances()
@@ -225,7 +227,7 @@ fn host_facts(host: ContainerInstance, cluster: &str, say: &mut dyn FnMut(Fact<'
         registered_at: host.registered_at.and_then(timestamp),
         resources: resources(host.registered_resources.as_deref(), host.remaining_resources.as_deref()),
         capacity_provider: host.capacity_provider_name.map(Into::into),
-        attributes: attributes(host.attributes),
+        attributes: attributes(host.attributes, host.tags),
     }));
     let checks: Vec<HealthCheck<'static>> = host
         .health_status
@@ -261,7 +263,7 @@ fn amounts(list: &[Resource]) -> Option<Amounts> {
     Some(Amounts { cpu_units: value("CPU")?, memory_mib: value("MEMORY")? })
 }
 
-fn attributes(list: Option<Vec<Attribute>>) -> Attributes<'static> {
+fn attributes(list: Option<Vec<Attribute>>, tags: Option<Vec<Tag>>) -> Attributes<'static> {
     let Some(list) = list else { return Attributes::Absent };
     let mut known = HostAttributes::default();
     for Attribute { name, value, .. } in list {
@@ -276,6 +278,12 @@ fn attributes(list: Option<Vec<Attribute>>) -> Attributes<'static> {
             "ecs.awsvpc-trunk-id" => known.trunk = value.is_some(),
             _ if is_custom(&name) => known.marks.push((name.into(), value.unwrap_or_default())),
             _ => {}
+        }
+    }
+    for Tag { key, value, .. } in tags.into_iter().flatten() {
+        // AWS's own say nothing that an operator meant.
+        if let Some(key) = key.filter(|key| !key.starts_with("aws:")) {
+            known.marks.push((key.into(), value.unwrap_or_default().into()));
         }
     }
     Attributes::Known(Box::new(known))
