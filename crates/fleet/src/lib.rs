@@ -14,6 +14,7 @@
 //! | open troubles and their one transition table; deadlines | [`case`], [`review`], [`timer`], [`look`] |
 //! | too many at once: doubt, named by its cohort | [`doubt`], [`cohort`] |
 //! | what may be done, and the single calls it is made of | [`remedy`] |
+//! | what tasks hold, and whether it can be had elsewhere | [`capacity`] |
 //! | how much is waited and tolerated, what may be disturbed and when | [`policy`] |
 //! | what an operator may ask for | [`operator`] |
 //! | who is told what | [`notice`] |
@@ -25,6 +26,7 @@
 mod apply;
 
 pub mod admission;
+pub mod capacity;
 pub mod case;
 pub mod cluster;
 pub mod cohort;

@@ -179,18 +179,26 @@ fn an_ecs_anywhere_host_gets_its_agent_back_and_is_never_replaced() {
 /// containers-roadmap #2685: a drain that fails must not kill a healthy host.
 #[test]
 fn a_drain_that_cannot_finish_is_undone() {
-    let sick = "lasts = \"1h\"\n[[cluster]]\nname = \"prod\"\nhosts = 2\n[[cluster.service]]\nname = \"logs\"\ntasks = 2\ncpu = 1500\n\
+    // There is room in sum, and on no single host.
+    let sick = "lasts = \"1h\"\n[[cluster]]\nname = \"prod\"\nhosts = 4\n[[cluster.service]]\nname = \"logs\"\ntasks = 4\ncpu = 1500\n\
                 [[at]]\ntime = \"20m\"\ndo = \"docker-sick\"\nhost = \"prod/2\"\n";
     let ladder =
         json!({ "rules": [{ "troubles": ["runtime"], "ladder": [{ "remedy": "drain", "deadline_secs": 300 }] }] });
     let (simulation, _, told) = live(sick, act(ladder));
-    let acts = told.acts();
-    assert!(!acts.iter().any(|act| act.starts_with("terminate")), "{acts:?}");
-    assert!(
-        simulation.world.hosts.iter().all(|host| host.said.status == HostStatus::Active),
-        "{acts:?} {:#?}",
-        told.decisions()
-    );
+    assert_eq!(told.acts(), ["drain", "undrain"], "{:#?}", told.decisions());
+    let active = simulation.world.hosts.iter().all(|host| host.said.status == HostStatus::Active);
+    assert!(active, "{:#?}", told.decisions());
+}
+
+#[test]
+fn a_host_whose_tasks_would_find_no_room_elsewhere_is_not_drained() {
+    let full = "lasts = \"1h\"\n[[cluster]]\nname = \"prod\"\nhosts = 2\n[[cluster.service]]\nname = \"logs\"\ntasks = 2\ncpu = 1500\n\
+                [[at]]\ntime = \"20m\"\ndo = \"docker-sick\"\nhost = \"prod/2\"\n";
+    let ladder = json!({ "rules": [{ "troubles": ["runtime"], "ladder": [{ "remedy": "drain" }] }] });
+    let (_, _, told) = live(full, act(ladder));
+    assert!(told.calls.is_empty(), "{:?}", told.acts());
+    let why = told.decisions().concat();
+    assert!(why.contains("they need 1500 CPU units, of which 548 are free"), "{why}");
 }
 
 #[test]
@@ -359,8 +367,8 @@ fn status_checks_alone_end_no_host_whose_agent_answers() {
 /// containers-roadmap #2467: how long a drain may take is a line of the policy, by cluster.
 #[test]
 fn each_cluster_has_its_own_deadline_for_a_drain() {
-    let story = "lasts = \"70m\"\n[[cluster]]\nname = \"fast\"\nhosts = 2\n[[cluster.service]]\nname = \"a\"\ntasks = 2\ncpu = 1500\n\
-                 [[cluster]]\nname = \"slow\"\nhosts = 2\n[[cluster.service]]\nname = \"b\"\ntasks = 2\ncpu = 1500\n\
+    let story = "lasts = \"70m\"\n[[cluster]]\nname = \"fast\"\nhosts = 4\n[[cluster.service]]\nname = \"a\"\ntasks = 4\ncpu = 1500\n\
+                 [[cluster]]\nname = \"slow\"\nhosts = 4\n[[cluster.service]]\nname = \"b\"\ntasks = 4\ncpu = 1500\n\
                  [[at]]\ntime = \"20m\"\ndo = \"docker-sick\"\nhost = \"fast/1\"\n\
                  [[at]]\ntime = \"20m\"\ndo = \"docker-sick\"\nhost = \"slow/1\"\n";
     let rule = |cluster: &str, secs: u32| json!({ "clusters": [cluster], "troubles": ["runtime"], "ladder": [{ "remedy": "drain", "deadline_secs": secs }] });

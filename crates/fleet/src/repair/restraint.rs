@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Locality;
 use crate::{
+    capacity::room::Room,
     case::Subject,
     glob,
     host::{Agent, Millis},
@@ -176,7 +177,10 @@ impl Fleet {
         if !matches!(remedy, Remedy::Drain | Remedy::Replace | Remedy::Reboot) || host.agent != Agent::Connected {
             return None;
         }
-        None
+        match self.room_elsewhere(slot) {
+            Room::TooLittle { why } => Some(why),
+            Room::Enough | Room::Unknown => None,
+        }
     }
 
     /// The kill switch, or another muster in charge.
