@@ -24,7 +24,7 @@ use super::{
     stop,
 };
 use crate::{
-    config::{Config, http::is_loopback, secret::SecretError},
+    config::{Config, http::is_loopback},
     http::{
         self, Beliefs, Served, Stopped, Troubles,
         access::Access,
@@ -33,7 +33,7 @@ use crate::{
     logging::{self, Logging},
     metrics::Metrics,
     render::moment,
-    senders::{Senders, http::HttpClient, vault::Vault},
+    senders::{Senders, action::ActionHooks, http::HttpClient, vault::Vault},
 };
 
 /// Requests under way may take so long when muster stops.
@@ -99,9 +99,8 @@ impl ServeArgs {
 }
 
 /// The receivers of pages.
-fn senders(config: &Config, cloud: &Arc<::aws::AwsCloud>) -> Result<Senders, Failure> {
+fn senders(config: &Config, cloud: &Arc<::aws::AwsCloud>, vault: Arc<Vault>) -> Result<Senders, Failure> {
     let http = HttpClient::new(POST_LIMIT).map_err(Failure::because)?;
-    let vault = Arc::new(Vault::new(Some(cloud.clone())));
     Ok(Senders::new(&config.receiver, &http, vault, cloud))
 }
 
@@ -111,8 +110,10 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let access = Arc::new(access(&config)?);
     let tls = config.http.tls_files().map(|(cert, key)| listener::tls(cert, key)).transpose()?;
+    // A token that is wrong here need not wait for AWS to be told so.
+    let here = config.operators.tokens.iter().all(|token| token.secret.lies_here());
+    let known_here = if here { Some(access(&config, &Vault::new(None)).await?) } else { None };
     let journal = SqliteJournal::open(&dir)?;
     let mut recovered = engine::recover(Box::new(journal), config.policy(), crate::VERSION, SystemClock.now())?;
     recovered.turn.snapshot_every(config.journal.snapshot_every);
@@ -125,12 +126,18 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         may_act = config.may_act(),
         "the journal is open"
     );
-    let cloud = options::connect(global.aws.settings(&config)).await?;
+    let hooks = Arc::new(ActionHooks::new(&config.custom).map_err(Failure::because)?);
+    let cloud = Arc::new(options::connect(global.aws.settings(&config)).await?.with_webhook(hooks.clone()));
+    let vault = Arc::new(Vault::new(Some(cloud.clone())));
+    hooks.read_secrets_in(vault.clone());
+    let access = match known_here {
+        Some(access) => access,
+        None => access(&config, &vault).await?,
+    };
     let lease = lease(&config, &cloud)?;
     let metrics = Arc::new(Metrics::new());
     metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
-    let cloud = Arc::new(cloud);
-    let senders = senders(&config, &cloud)?;
+    let senders = senders(&config, &cloud, vault)?;
     let ports =
         Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
     let options = Options {
@@ -156,7 +163,7 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         beliefs: Arc::new(Loop { handle: engine.handle(), stale_secs: stale_secs(&config) }),
         metrics,
         data_dir: dir,
-        access,
+        access: Arc::new(access),
         loopback: is_loopback(listen),
     };
     let closing = stop.clone();
@@ -182,18 +189,12 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
 }
 
 /// Who may ask for what, by the tokens of the configuration.
-fn access(config: &Config) -> Result<Access, Failure> {
+async fn access(config: &Config, vault: &Vault) -> Result<Access, Failure> {
     let mut tokens = Vec::new();
     for token in &config.operators.tokens {
-        let failed =
-            |error| Failure::new(format!("the token of `{}` in [operators] could not be read", token.name), error);
-        let secret = match token.secret.read_here() {
-            Some(read) => read.map_err(failed)?,
-            None => {
-                let why = "secrets in AWS are for receivers".to_owned();
-                return Err(failed(SecretError::InAws { place: token.secret.to_string(), why }));
-            }
-        };
+        let secret = vault.read(&token.secret).await.map_err(|error| {
+            Failure::new(format!("the token of `{}` in [operators] could not be read", token.name), error)
+        })?;
         tokens.push((token.name.as_str(), token.role, secret));
     }
     let tokens = tokens.iter().map(|(name, role, secret)| (*name, *role, secret.expose()));

@@ -6,7 +6,8 @@ use ::aws::settings::{Custom, CustomRun};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mistake::Wrong;
+use super::{mistake::Wrong, secret::SecretRef};
+use crate::senders::target::{self, Allowed};
 
 /// An action of your own: exactly one of command, webhook, lambda and ssm_document. It gets a JSON object that says what is
 /// asked of it and for which host.
@@ -21,10 +22,21 @@ pub struct CustomEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = ["/usr/local/bin/fix-host", "--now"])]
     pub command: Option<Vec<String>>,
-    /// An address that the object is posted to; 2xx means done.
+    /// An address that the object is posted to, by reference: env:NAME, file:PATH, ssm:PARAMETER or secretsmanager:ID. 2xx
+    /// means done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(example = &"https://hooks.example/fix", extend("not-alone" = true))]
-    pub webhook: Option<String>,
+    #[schemars(example = &"env:MUSTER_FIX_URL", extend("not-alone" = true))]
+    pub webhook: Option<SecretRef>,
+    /// The secrets that the webhook is signed with, by reference; two while one replaces the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["file:/etc/muster/fix-secret"], extend("not-alone" = true))]
+    pub secrets: Vec<SecretRef>,
+    /// The webhook's address may be a plain http one.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// The webhook's address may lie in your own network, or on this machine.
+    #[serde(default)]
+    pub allow_private: bool,
     /// Name or ARN of a Lambda function that is invoked with the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"fix-host", extend("not-alone" = true))]
@@ -60,6 +72,28 @@ impl CustomEntry {
             self.webhook.as_ref().map(|_| CustomRun::Webhook)?
         };
         Some(Custom { name: self.name.clone(), timeout_secs: self.timeout_secs, run })
+    }
+
+    /// Where the webhook's address may lie.
+    pub fn allowed(&self) -> Allowed {
+        Allowed { http: self.allow_http, private: self.allow_private, link_local: false }
+    }
+
+    /// One that does nothing yet.
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            command: None,
+            webhook: None,
+            secrets: Vec::new(),
+            allow_http: false,
+            allow_private: false,
+            lambda: None,
+            ssm_document: None,
+            parameters: BTreeMap::new(),
+            timeout_secs: a_minute(),
+        }
     }
 
     fn kinds(&self) -> Vec<&'static str> {
@@ -122,10 +156,22 @@ pub(super) fn check(customs: &[CustomEntry], wrong: &mut Vec<Wrong>) {
                 format!("{} is out of range: 1 second to an hour (3600)", entry.timeout_secs),
             ));
         }
-        if let Some(url) = &entry.webhook
-            && !super::aws::is_http_url(url)
+        // An address that can be read already is looked at already; where it leads to is looked at before each call.
+        if let Some(Ok(url)) = entry.webhook.as_ref().and_then(SecretRef::read_here)
+            && let Err(error) = target::parse(url.expose(), entry.allowed())
         {
-            wrong.push(Wrong::of(&place, "webhook", "this is no http:// or https:// address"));
+            wrong.push(Wrong::of(&place, "webhook", error.to_string()));
+        }
+        if entry.webhook.is_none() {
+            for (option, given) in [
+                ("secrets", !entry.secrets.is_empty()),
+                ("allow_http", entry.allow_http),
+                ("allow_private", entry.allow_private),
+            ] {
+                if given {
+                    wrong.push(Wrong::of(&place, option, format!("`{option}` belongs to a webhook")));
+                }
+            }
         }
         for (option, value) in [("lambda", &entry.lambda), ("ssm_document", &entry.ssm_document)] {
             let strange = |value: &String| {

@@ -8,7 +8,7 @@
 //! | how much is waited and tolerated, how far muster goes | [`policy`], [`preset`] |
 //! | which remedies are tried, for which clusters and troubles | [`ladder`], [`custom`], [`replace`] |
 //! | how much may be disturbed, when, and what never | [`budget`], [`window`], [`protect`] |
-//! | who is told what | [`notices`] |
+//! | who is told what, and where pages go | [`notices`], [`receivers`] |
 //! | who may ask for what; where secrets lie | [`operators`], [`secret`] |
 //! | who acts, where several musters watch | [`lease`] |
 //! | where the record is kept | [`journal`] |
@@ -87,7 +87,7 @@ pub struct Config {
     pub custom: Vec<custom::CustomEntry>,
     /// Who is told what, when, and how often. Without routes notices go to the log alone.
     pub notices: notices::NoticesSection,
-    /// Where pages go.
+    /// Where pages go: Slack, PagerDuty, Teams, e-mail, SNS, or a webhook of yours.
     pub receiver: Vec<receivers::ReceiverEntry>,
     /// Who may ask for what over HTTP. Without tokens whoever is on this machine may look and act, and nobody else may do
     /// anything.
@@ -429,6 +429,11 @@ mod tests {
             ("[protect]\nmarks = [\"aws:ec2:x\"]\n", "2:9", "AWS's own"),
             ("[protect]\ntasks = [\"ledger\"]\n", "2:9", "service:NAME"),
             ("[notices]\nfallback = \"team\"\n", "2:12", "no [[receiver]] called `team`"),
+            (
+                "[[receiver]]\nname = \"team\"\nurl = \"env:A\"\n[notices]\nroutes = [{ receivers = [\"taem\"] }]\n",
+                "5:25",
+                "did you mean `team`?",
+            ),
             ("[notices]\nroutes = [{ clusters = [\"a\"] }]\n", "2:11", "names no receiver"),
             ("[[notices.routes]]\nrecievers = [\"a\"]\n", "2:1", "did you mean `receivers`?"),
             (

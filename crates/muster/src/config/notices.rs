@@ -28,10 +28,10 @@ pub struct NoticesSection {
     /// From one page of a group to the next, when nothing has changed. 0: never again.
     pub repeat_secs: u32,
     /// A receiver that is told when a page to another one was given up.
-    #[schemars(example = &"team", extend("not-alone" = true))]
+    #[schemars(example = &"team")]
     pub fallback: Option<String>,
     /// A receiver that is told every so often that muster is alive. It should shout when that stops.
-    #[schemars(example = heartbeat_example(), extend("not-alone" = true))]
+    #[schemars(example = heartbeat_example())]
     pub heartbeat: Option<HeartbeatEntry>,
 }
 

@@ -125,6 +125,11 @@ pub enum SecretError {
 }
 
 impl SecretRef {
+    /// It lies on this machine, and not in AWS.
+    pub fn lies_here(&self) -> bool {
+        matches!(self, Self::Env(_) | Self::File(_))
+    }
+
     /// Reads a secret of this machine; `None` for one that lies in AWS.
     ///
     /// # Errors

@@ -77,6 +77,13 @@ mod tests {
     }
 
     #[test]
+    fn a_receiver_that_no_route_names_is_told() {
+        let receiver = "[[receiver]]\nname = \"team\"\nurl = \"env:A\"\n";
+        assert!(warnings(receiver).contains("`team` is never told anything"));
+        assert_eq!(warnings(&format!("{receiver}[notices]\nroutes = [{{ receivers = [\"team\"] }}]\n")), "");
+    }
+
+    #[test]
     fn harsh_remedies_before_mild_ones_are_allowed_and_told() {
         let text = "[[ladder]]\nrungs = [{ remedy = \"replace\" }, { remedy = \"restart-agent\" }]\n";
         assert!(warnings(text).contains("replace comes before the milder restart-agent"));

@@ -6,8 +6,10 @@
 //! | a POST, and where it may go | [`http`], [`target`] |
 //! | secrets, and reading them anew | [`vault`] |
 //! | words fit for a receiver | [`words`] |
+//! | actions of the operator's that are webhooks | [`action`] |
 //! | the receivers | [`log`], [`slack`], [`pagerduty`], [`teams`], [`smtp`], [`ses`], [`sns`], [`webhook`] |
 
+pub mod action;
 pub mod http;
 pub mod log;
 pub mod pagerduty;
