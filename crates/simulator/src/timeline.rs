@@ -115,6 +115,10 @@ pub enum ToMachine {
     MachineBreak,
     MachineRepair,
     SpotNotice,
+    Rebalance,
+    Maintenance,
+    MaintenanceOver,
+    MachineReboot,
     MassReconnect { within_ms: u32 },
     Drain,
     Undrain,
@@ -267,6 +271,11 @@ impl ToMachine {
             Self::MachineBreak => world.break_machine(machine),
             Self::MachineRepair => world.repair_machine(machine),
             Self::SpotNotice => world.warn_of_interruption(machine),
+            Self::Rebalance => world.recommend_rebalance(machine),
+            Self::Maintenance => world.schedule_maintenance(machine, Some("system-reboot")),
+            Self::MaintenanceOver => world.schedule_maintenance(machine, None),
+            // Refused for a machine that does not run, as EC2 does.
+            Self::MachineReboot => drop(world.reboot(machine)),
             Self::MassReconnect { within_ms } => world.recycle_now(&[machine], i64::from(within_ms)),
             Self::Drain | Self::Undrain | Self::Deregister => {
                 let Some(host) = world.registration(machine) else { return };

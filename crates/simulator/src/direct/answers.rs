@@ -191,7 +191,7 @@ fn machine_status(world: &World, id: MachineId) -> Option<Fact<'static>> {
         } else {
             ReachabilityStatus::NotApplicable
         },
-        scheduled: None,
+        scheduled: machine.scheduled.map(Text::Borrowed),
     }))
 }
 

@@ -28,6 +28,9 @@ const DEEDS: &[&str] = &[
     "machine-start",
     "machine-terminate",
     "machine-break",
+    "machine-reboot",
+    "maintenance",
+    "rebalance",
     "spot-notice",
     "mass-reconnect",
     "drain",
@@ -102,6 +105,9 @@ impl Line<'_> {
             "machine-start" => (ToMachine::MachineStart, None),
             "machine-terminate" => (ToMachine::MachineTerminate, None),
             "machine-break" => (ToMachine::MachineBreak, Some(ToMachine::MachineRepair)),
+            "machine-reboot" => (ToMachine::MachineReboot, None),
+            "maintenance" => (ToMachine::Maintenance, Some(ToMachine::MaintenanceOver)),
+            "rebalance" => (ToMachine::Rebalance, None),
             "spot-notice" => (ToMachine::SpotNotice, None),
             "mass-reconnect" => {
                 let within_ms = every.unwrap_or(5_000).clamp(1, i64::from(u32::MAX)) as u32;

@@ -156,6 +156,7 @@ impl World {
                 flaps_every: 0,
                 epoch: 0,
             },
+            scheduled: None,
             noted: None,
         });
         machine
@@ -442,6 +443,22 @@ impl World {
         self.emit(place, What::Rebalance { machine });
         self.emit(place, What::SpotWarning { machine });
         self.later(2 * MINUTE, Deed::Interrupt(machine));
+    }
+
+    /// EC2 recommends to move away from a Spot machine before it is interrupted; nothing need follow.
+    pub fn recommend_rebalance(&mut self, machine: MachineId) {
+        let Some(found) = self.machines.get(machine.index()) else { return };
+        if !found.external && found.state == MachineState::Running {
+            let place = found.place;
+            self.emit(place, What::Rebalance { machine });
+        }
+    }
+
+    /// EC2 schedules an event for a machine, or takes it back.
+    pub fn schedule_maintenance(&mut self, machine: MachineId, what: Option<&'static str>) {
+        if let Some(found) = self.machines.get_mut(machine.index()).filter(|found| !found.external) {
+            found.scheduled = what;
+        }
     }
 
     pub(crate) fn interrupt(&mut self, machine: MachineId) {

@@ -48,6 +48,8 @@ pub struct Machine {
     pub host: Option<HostId>,
     /// The agent on it.
     pub agent: Agent,
+    /// A scheduled event of EC2: `instance-retirement`, `system-reboot`, ….
+    pub scheduled: Option<&'static str>,
     /// The truth as last written down for judges: healthy, reachable.
     pub(crate) noted: Option<(bool, bool)>,
 }

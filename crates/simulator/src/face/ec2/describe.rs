@@ -109,6 +109,10 @@ pub(super) fn statuses(world: &World, scope: &Scope, params: &Params, w: &mut Wr
         w.text("instanceId", &world.machine_id(id));
         w.text("availabilityZone", zone(world, machine).map_or("", |zone| &zone.name));
         state(w, "instanceState", machine.state);
+        w.list("eventsSet", "item", machine.scheduled, |w, code| {
+            w.text("code", code);
+            w.text("description", "The machine is scheduled for maintenance.");
+        });
         for (name, status) in [("systemStatus", system), ("instanceStatus", instance), ("attachedEbsStatus", system)] {
             // EBS volumes are reachable as long as there is a machine to reach them from.
             let status = if name == "attachedEbsStatus" && status == "impaired" { "ok" } else { status };
