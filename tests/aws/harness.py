@@ -8,8 +8,10 @@ module runs moto in the process and adds what is missing:
   reaches its SQS;
 * ListContainerInstances in pages of at most 100, and an error for a cluster that does not exist;
 * `version`, `healthStatus` and more attributes in DescribeContainerInstances (`detailed`), or moto's bare answer;
-* DescribeInstanceInformation of SSM, which moto lacks, and the `account` of an event;
-* faults on the wire: HTTP 500, a page of HTML, half of a JSON document, throttling, a denial, or silence.
+* DescribeInstanceInformation of SSM, which moto lacks, commands to the machines that are named and to no others, and the
+  `account` of an event;
+* faults on the wire: HTTP 500, a page of HTML, half of a JSON document, throttling, a denial, silence, or an error
+  after the call took effect.
 
 Tests use the class. Other programs can run the module and talk to its control port:
 
@@ -50,6 +52,7 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.events import events_backends
 from moto.events.utils import EventTemplateParser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.ssm.models import Command
 from moto.ssm.responses import SimpleSystemManagerResponse
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
@@ -65,7 +68,7 @@ AMI = "ami-0c1d2e3f4a5b6c7d8"
 class Fault:
     """A disturbance of the wire. `None` for service or action means any; for times, until cleared."""
 
-    kind: str  # http-500 | html | truncated | throttle | denied | expired | hang
+    kind: str  # http-500 | html | truncated | throttle | denied | expired | hang | lost (done, and a 500 all the same)
     service: str | None = None
     action: str | None = None
     times: int | None = None
@@ -110,6 +113,7 @@ class Harness:
         self.faults: list[Fault] = []
         self.calls: Counter[tuple[str, str]] = Counter()
         self.external: dict[str, str] = {}
+        self.reached: dict[str, str] = {}
         self.released = threading.Event()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
@@ -138,6 +142,7 @@ class Harness:
         """An empty account, no faults, no calls counted."""
         self.clear_faults()
         self.external.clear()
+        self.reached.clear()
         self.detailed = True
         from moto.moto_api._internal.models import moto_api_backend
 
@@ -180,6 +185,31 @@ class Harness:
         host.ec2_instance_id = "mi-" + uuid.uuid4().hex[:17]
         self.external[host.ec2_instance_id] = ping
         return host.container_instance_arn
+
+    def add_group(self, cluster: str, name: str, count: int, smallest: int = 0, largest: int = 10) -> list[str]:
+        """An Auto Scaling group whose machines register and are known to SSM. Returns container instance ARNs."""
+        scaling = self.client("autoscaling")
+        scaling.create_launch_configuration(LaunchConfigurationName=name, ImageId=AMI, InstanceType="m5.large")
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            LaunchConfigurationName=name,
+            MinSize=smallest,
+            MaxSize=largest,
+            DesiredCapacity=count,
+            AvailabilityZones=[f"{REGION}a"],
+        )
+        machines = self.members(name)
+        self.reached |= {machine: "Amazon Linux" for machine in machines}
+        return [self._register(cluster, machine).container_instance_arn for machine in machines]
+
+    def group(self, name: str) -> dict:
+        """What Auto Scaling says of a group."""
+        (group,) = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        return group
+
+    def members(self, name: str) -> list[str]:
+        """Ids of a group's machines."""
+        return [member["InstanceId"] for member in self.group(name)["Instances"]]
 
     def _register(self, cluster: str, machine: str) -> ContainerInstance:
         host = self._ecs.register_container_instance(cluster, machine)
@@ -282,6 +312,8 @@ class Harness:
         if fault.kind == "hang":
             self.released.wait(timeout=120)
             return self._app(environ, start_response)
+        if fault.kind == "lost":
+            run_wsgi_app(self._app, environ, buffered=True)
         status, content_type, body = FAULT_ANSWERS[fault.kind](service, action)
         start_response(status, [("Content-Type", content_type)])
         return [body.encode()]
@@ -319,15 +351,23 @@ class Harness:
 
         def describe_instance_information(_response: SimpleSystemManagerResponse) -> ActionResult:
             now = datetime.now(timezone.utc)
-            return ActionResult(
-                {
-                    "InstanceInformationList": [
-                        {"InstanceId": machine, "PingStatus": ping, "LastPingDateTime": now, "ResourceType": "ManagedInstance"}
-                        for machine, ping in harness.external.items()
-                    ]
-                }
-            )
+            external = [
+                {"InstanceId": machine, "PingStatus": ping, "LastPingDateTime": now, "ResourceType": "ManagedInstance"}
+                | {"PlatformType": "Linux", "PlatformName": "Ubuntu"}
+                for machine, ping in harness.external.items()
+            ]
+            reached = [
+                {"InstanceId": machine, "PingStatus": "Online", "LastPingDateTime": now, "ResourceType": "EC2Instance"}
+                | {"PlatformType": "Linux", "PlatformName": platform}
+                for machine, platform in harness.reached.items()
+            ]
+            return ActionResult({"InstanceInformationList": external + reached})
 
+        def instances_of_targets(command: Command) -> list[str]:
+            return instances_of(command) if command.targets else []
+
+        instances_of = Command._get_instance_ids_from_targets
+        Command._get_instance_ids_from_targets = instances_of_targets
         EC2ContainerServiceResponse.list_container_instances = list_container_instances
         EC2ContainerServiceResponse.describe_container_instances = describe_container_instances
         SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
@@ -389,6 +429,7 @@ def error(status: str, code: str, message: str):
 
 FAULT_ANSWERS = {
     "http-500": error("500 Internal Server Error", "ServerException", "Service Unavailable. Please try again later."),
+    "lost": error("500 Internal Server Error", "ServerException", "Something went wrong after it was done."),
     "html": lambda *_: ("500 Internal Server Error", "text/html", "<!doctype html><title>500</title><h1>Internal Server Error</h1>"),
     "html-200": lambda *_: ("200 OK", "text/html", "<!doctype html><title>Sign in</title><p>Please sign in to the network."),
     "truncated": lambda *_: ("200 OK", "application/x-amz-json-1.1", '{"containerInstanceArns": ["arn:aws:ecs:eu-ce'),

@@ -1,19 +1,29 @@
-"""What `deploy/` hands out: a stack whose rule fills the queue, and a policy with what muster calls and nothing more."""
+"""What `deploy/` hands out: stacks for events and for acting, and policies with what muster calls and nothing more."""
 
 import json
 import re
 
 import pytest
+import yaml
 
 from conftest import ROOT
 
 TEMPLATE = ROOT / "deploy/cloudformation/events.yaml"
-POLICY = ROOT / "deploy/iam/observe.json"
+ACT_TEMPLATE = ROOT / "deploy/cloudformation/act.yaml"
+SCRIPTS = ROOT / "crates/aws/src/act/scripts"
+SERVICES = "ecs|ec2|autoscaling|ssm|sqs|sns|ses|lambda|dynamodb|secretsmanager"
 
 
-def allowed() -> set[str]:
-    statements = json.loads(POLICY.read_text())["Statement"]
-    return {action for statement in statements for action in statement["Action"]}
+def statements(role: str) -> list[dict]:
+    return json.loads((ROOT / f"deploy/iam/{role}.json").read_text())["Statement"]
+
+
+def allowed(role: str) -> set[str]:
+    return {action for statement in statements(role) for action in statement["Action"]}
+
+
+def given(template) -> set[str]:
+    return set(re.findall(rf"^ +- ((?:{SERVICES}):\w+)$", template.read_text(), flags=re.MULTILINE))
 
 
 @pytest.fixture
@@ -56,7 +66,7 @@ def test_the_rules_take_what_muster_understands_and_nothing_else(aws, stack, sou
 
 
 def test_the_policy_only_looks():
-    for action in allowed():
+    for action in allowed("observe"):
         verb = action.split(":")[1]
         assert verb.startswith(("List", "Describe", "Get")) or action in (
             "sqs:ReceiveMessage",
@@ -65,15 +75,79 @@ def test_the_policy_only_looks():
         ), action
 
 
-def test_the_template_gives_a_reader_the_same_actions():
-    text = TEMPLATE.read_text()
-    given = set(re.findall(r"^ +- ((?:ecs|ec2|autoscaling|ssm|sqs):\w+)$", text, flags=re.MULTILINE))
-    assert given == allowed()
+def test_the_templates_give_the_same_actions_as_the_policies():
+    assert given(TEMPLATE) == allowed("observe")
+    assert given(ACT_TEMPLATE) == allowed("act")
 
 
-def test_the_policy_allows_what_muster_calls_and_nothing_more():
+def test_the_policies_allow_what_muster_calls_and_nothing_more():
     # Each call names its action, so that a denial can.
     named = set()
     for path in (ROOT / "crates/aws/src").rglob("*.rs"):
-        named |= set(re.findall(r'"((?:ecs|ec2|autoscaling|ssm|sqs):[A-Z]\w+)"', path.read_text()))
-    assert named == allowed(), f"lacking: {sorted(named - allowed())}, too many: {sorted(allowed() - named)}"
+        named |= set(re.findall(rf'"((?:{SERVICES}):[A-Z]\w+)"', path.read_text()))
+    roles = [allowed(role) for role in ("observe", "act", "notify")]
+    together = set().union(*roles)
+    assert named == together, f"lacking: {sorted(named - together)}, too many: {sorted(together - named)}"
+    assert sum(map(len, roles)) == len(together), "no role repeats another's actions"
+
+
+# What neither ends nor changes anything cannot be confined to machines: AWS knows no resource for it.
+UNCONFINED = {
+    "autoscaling:DescribeAutoScalingInstances",
+    "ec2:GetConsoleOutput",
+    "ssm:GetCommandInvocation",
+    "ssm:ListCommands",
+    "ssm:CancelCommand",
+}
+
+
+@pytest.mark.parametrize("role", ["act", "notify"])
+def test_what_changes_something_is_confined_by_a_resource_or_a_condition(role):
+    for statement in statements(role):
+        if not set(statement["Action"]) <= UNCONFINED:
+            assert statement["Resource"] != "*" or "Condition" in statement, statement["Sid"]
+
+
+def test_only_what_is_tagged_for_it_can_be_ended_rebooted_or_sent_commands():
+    for action in ("TerminateInstanceInAutoScalingGroup", "TerminateInstances", "RebootInstances", "SetDesiredCapacity"):
+        (statement,) = [it for it in statements("act") if any(found.endswith(f":{action}") for found in it["Action"])]
+        ((tag, value),) = statement["Condition"]["StringEquals"].items()
+        assert tag.endswith("ResourceTag/muster:managed") and value == "true", action
+    machines, documents = [it for it in statements("act") if "ssm:SendCommand" in it["Action"]]
+    assert machines["Condition"] == {"StringEquals": {"ssm:resourceTag/muster:managed": "true"}}
+    assert all(":document/" in resource and not resource.endswith("/*") for resource in documents["Resource"])
+
+
+class Tags(yaml.SafeLoader):
+    """Reads CloudFormation's own tags as plain values."""
+
+
+def plain(loader, _suffix, node):
+    kinds = {"scalar": loader.construct_scalar, "sequence": loader.construct_sequence, "mapping": loader.construct_mapping}
+    return kinds[node.id](node)
+
+
+Tags.add_multi_constructor("!", plain)
+
+
+@pytest.mark.parametrize(
+    ("document", "script", "first"),
+    [("LinuxDocument", "linux.sh", "action={{ Action }}"), ("WindowsDocument", "windows.ps1", "$action = '{{ Action }}'")],
+)
+def test_the_documents_hold_the_scripts_that_muster_would_send(document, script, first):
+    content = yaml.load(ACT_TEMPLATE.read_text(), Tags)["Resources"][document]["Properties"]["Content"]
+    (step,) = content["mainSteps"]
+    assert step["inputs"]["runCommand"] == [first, (SCRIPTS / script).read_text()]
+    # Whatever stands in place of the action is one of these words, so no text can slip into the script.
+    actions = content["parameters"]["Action"]["allowedValues"]
+    assert all(re.fullmatch(r"[a-z-]+", action) for action in actions)
+    assert all(action in (SCRIPTS / script).read_text() for action in actions)
+
+
+def test_the_stack_for_acting_makes_documents_and_a_table(aws):
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_stack(StackName="muster-act", TemplateBody=ACT_TEMPLATE.read_text())
+    (made,) = cloudformation.describe_stacks(StackName="muster-act")["Stacks"]
+    assert made["StackStatus"] == "CREATE_COMPLETE"
+    table = aws.client("dynamodb").describe_table(TableName="muster-lease")["Table"]
+    assert table["KeySchema"] == [{"AttributeName": "name", "KeyType": "HASH"}]

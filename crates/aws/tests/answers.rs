@@ -188,6 +188,28 @@ async fn a_host_that_was_listed_and_not_described_makes_the_answer_incomplete() 
 }
 
 #[tokio::test]
+async fn custom_attributes_and_tags_are_a_hosts_marks_and_those_of_aws_are_not() {
+    let answers = fleet(1).on("DescribeContainerInstances", |asked| {
+        assert!(asked.list("include").contains(&"TAGS".to_owned()), "{:?}", asked.body);
+        let mut host = host(0);
+        host["attributes"].as_array_mut().unwrap().push(json!({"name": "team", "value": "payments"}));
+        host["tags"] = json!([{"key": "muster:protect", "value": "yes"}, {"key": "aws:autoscaling:groupName", "value": "g"},
+                              {"key": "bare"}]);
+        Script::json(json!({"containerInstances": [host], "failures": []}))
+    });
+    let (cloud, _serving) = cloud(answers).await;
+    let (swept, _) = sweep(&cloud).await;
+    let marks = hosts_of(&swept).found.iter().find_map(|it| match &it.fact {
+        Fact::Instance(host) => Some(host.attributes.read().marks),
+        _ => None,
+    });
+    let marks: Vec<(String, String)> =
+        marks.unwrap().into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let expected = [("team", "payments"), ("muster:protect", "yes"), ("bare", "")];
+    assert_eq!(marks, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[tokio::test]
 async fn hosts_with_next_to_nothing_known_and_unknown_words_are_facts_too() {
     let answers = fleet(2).on("DescribeContainerInstances", |_| {
         Script::json(json!({"containerInstances": [
