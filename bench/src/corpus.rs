@@ -151,6 +151,7 @@ impl World {
                 running_tasks: Some(TASKS_PER_HOST),
                 pending_tasks: Some(0),
                 registered_at: None,
+                resources: None,
                 capacity_provider: None,
                 attributes: Attributes::Known(Box::new(HostAttributes {
                     zone: text(format!("{REGION}{}", ["a", "b", "c"][(number % 3) as usize])),
@@ -169,6 +170,7 @@ impl World {
                     desired_running: true,
                     group: text(format!("service:{}", service_name((number * TASKS_PER_HOST + slot) % SERVICES))),
                     definition: None,
+                    awsvpc: true,
                     connected: Some(true),
                     started_at: None,
                     stop_code: None,

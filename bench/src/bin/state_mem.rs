@@ -155,6 +155,7 @@ impl Life {
             running_tasks: Some(0),
             pending_tasks: Some(0),
             registered_at: Some(Timestamp::constant(1_790_000_000, 0)),
+            resources: None,
             capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: text(["eu-central-1a", "eu-central-1b", "eu-central-1c"][(host % 3) as usize]),
@@ -186,6 +187,7 @@ impl Life {
                     format!("arn:aws:ecs:eu-central-1:210987654321:task-definition/web-{service}:{}", generation + 1)
                         .into(),
                 ),
+                awsvpc: true,
                 connected: Some(true),
                 started_at: Some(self.now),
                 stop_code: if running { None } else { text("ServiceSchedulerInitiated") },
