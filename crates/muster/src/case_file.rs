@@ -11,7 +11,9 @@ use fleet::{
     id::CaseId,
     input::Input,
     journal::{Body, Record},
+    policy::{Mode, Policy, Rung},
     remedy::act::IntentId,
+    view::CaseView,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,10 @@ const EARLIER: SignedDuration = SignedDuration::from_secs(120);
 /// What is on record about a case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CaseFile {
+    /// How far muster goes in this case.
+    pub mode: Mode,
+    /// The remedies that are tried, in order; after the last one a person is told.
+    pub ladder: Vec<Rung>,
     /// In the order in which it happened.
     pub lines: Vec<Line>,
     /// What was saved.
@@ -55,12 +61,35 @@ pub struct Evidence {
     pub text: String,
 }
 
+/// What holds for a case now: how far muster goes, and by which ladder.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// How far.
+    pub mode: Mode,
+    /// By which remedies.
+    pub ladder: Vec<Rung>,
+}
+
+impl Terms {
+    /// By the policy in force.
+    pub fn of(policy: &Policy, case: &CaseView) -> Self {
+        let cluster = case.cluster.rsplit('/').next().unwrap_or_default();
+        let terms = policy.terms(cluster, case.trouble);
+        Self { mode: terms.mode, ladder: terms.ladder.to_vec() }
+    }
+}
+
 /// Reads what there is about a case that was opened at `opened_at`.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub fn read(reader: &JournalReader, case: CaseId, opened_at: Timestamp) -> Result<CaseFile, JournalError> {
-    let mut file = CaseFile::default();
+pub fn read(
+    reader: &JournalReader,
+    case: CaseId,
+    opened_at: Timestamp,
+    Terms { mode, ladder }: Terms,
+) -> Result<CaseFile, JournalError> {
+    let mut file = CaseFile { mode, ladder, ..CaseFile::default() };
     let mut intents: BTreeSet<IntentId> = BTreeSet::new();
     let from = before(reader, opened_at.checked_sub(EARLIER).unwrap_or(opened_at))?;
     reader.read(from, &mut |entry| {
@@ -99,6 +128,8 @@ fn about(record: &Record) -> Option<CaseId> {
         | Record::Abandoned { case, .. }
         | Record::NotTold { case, .. } => Some(*case),
         Record::Intended { intent } => Some(intent.case),
+        // `approve case 4`, `hold case 4`.
+        Record::OperatorAsked { what, .. } => what.rsplit_once(" case ")?.1.parse().ok().map(CaseId),
         _ => None,
     }
 }

@@ -62,6 +62,7 @@ fn what_a_person_approves_is_done_once_and_all_of_it_is_on_record() {
     });
     let shown = run(&["case", "show", &case, "--server", &muster.url]).exits(0).out;
     assert!(shown.contains(&format!("muster case approve {case}")), "{shown}");
+    assert!(shown.contains("ladder (mode approve)") && shown.contains("1. restart-agent"), "{shown}");
     let approved = run(&["case", "approve", &case, "--why", "seen in the console", "--server", &muster.url]).exits(0);
     assert!(approved.out.contains("restart the ECS agent"), "{}", approved.out);
     until_closed(&account, &muster, case.parse().unwrap());
@@ -71,7 +72,7 @@ fn what_a_person_approves_is_done_once_and_all_of_it_is_on_record() {
         let shown = run(&["case", "show", &case, "--server", &muster.url]).exits(0).out;
         shown.contains("intent 1: done").then_some(shown)
     });
-    for expected in ["on record", "restart the agent of i-", "closed after"] {
+    for expected in ["on record", "asked to approve case", "restart the agent of i-", "closed after"] {
         assert!(shown.contains(expected), "{expected:?} is not shown:\n{shown}");
     }
     assert_eq!(shown.matches("restart the agent of i-").count(), 1, "{shown}");

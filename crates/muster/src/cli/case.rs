@@ -105,9 +105,10 @@ impl CaseArgs {
                         "there is no case {number} open or recently closed; older ones are in the journal: muster journal"
                     )));
                 };
-                let file = whom.case_file(found.case, found.opened_at)?;
+                let file = whom.case_file(found)?;
                 if output == Format::Table {
                     case::show(out.answer(), found, at)?;
+                    case::ladder(out.answer(), found, &file)?;
                     case::file(out.answer(), &file, evidence)?;
                 } else {
                     let mut whole = serde_json::to_value(found).map_err(std::io::Error::from)?;

@@ -24,6 +24,7 @@ use super::{
     stop,
 };
 use crate::{
+    case_file::Terms,
     config::{Config, http::is_loopback},
     http::{
         self, Beliefs, Served, Stopped, Troubles,
@@ -236,6 +237,10 @@ impl Beliefs for Loop {
 
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped> {
         self.handle.ask(move |fleet, now| (now, fleet.cases(now, closed))).await.map_err(|_| Stopped)
+    }
+
+    async fn terms(&self, case: CaseView) -> Result<Terms, Stopped> {
+        self.handle.ask(move |fleet, _| Terms::of(fleet.policy(), &case)).await.map_err(|_| Stopped)
     }
 
     async fn protections(&self) -> Result<(Timestamp, Vec<StopView>), Stopped> {

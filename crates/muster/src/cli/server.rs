@@ -4,10 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use engine::{journal::JournalReader, ports::Journal};
-use fleet::{
-    id::CaseId,
-    view::{CaseView, RollCall},
-};
+use fleet::view::{CaseView, RollCall};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     Method, Request, StatusCode, Uri,
@@ -23,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{login::Login, output::Failure};
 use crate::{
-    case_file::{self, CaseFile},
+    case_file::{self, CaseFile, Terms},
     http::{asking::Granted, cases::Cases, listener::Connection},
     render::escape,
 };
@@ -124,10 +121,15 @@ impl Whom {
     }
 
     /// What the journal holds about a case.
-    pub(super) fn case_file(&self, case: CaseId, opened_at: Timestamp) -> Result<CaseFile, Failure> {
+    pub(super) fn case_file(&self, case: &CaseView) -> Result<CaseFile, Failure> {
         match self.source()? {
-            Source::Server(url) => call(url, &self.login, Method::GET, &format!("/v1/cases/{case}/journal"), None),
-            Source::Folder(dir) => Ok(case_file::read(&JournalReader::open(dir)?, case, opened_at)?),
+            Source::Server(url) => {
+                call(url, &self.login, Method::GET, &format!("/v1/cases/{}/journal", case.case), None)
+            }
+            Source::Folder(dir) => {
+                let terms = Terms::of(beliefs(dir)?.0.policy(), case);
+                Ok(case_file::read(&JournalReader::open(dir)?, case.case, case.opened_at, terms)?)
+            }
         }
     }
 

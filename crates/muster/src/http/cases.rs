@@ -66,7 +66,9 @@ pub async fn file(State(served): State<Served>, Path(number): Path<String>) -> R
     let Some(found) = cases.into_iter().find(|view| view.case == case) else {
         return Err(Refusal::not_found(format!("there is no case {case} open or recently closed")));
     };
-    read_journal(&served, move |journal| case_file::read(journal, case, found.opened_at)).await.map(Json)
+    let opened_at = found.opened_at;
+    let terms = served.beliefs.terms(found).await?;
+    read_journal(&served, move |journal| case_file::read(journal, case, opened_at, terms)).await.map(Json)
 }
 
 /// What is asked of a case.

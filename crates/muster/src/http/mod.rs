@@ -54,7 +54,7 @@ use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::access::{Access, Door};
-use crate::{config::operators::Role, metrics::Metrics};
+use crate::{case_file::Terms, config::operators::Role, metrics::Metrics};
 
 /// The largest body of a request.
 const BODY_BYTES: usize = 64 << 10;
@@ -66,6 +66,8 @@ pub trait Beliefs: Send + Sync {
     async fn roll_call(&self) -> Result<RollCall, Stopped>;
     /// Cases, with the time they were told; the recently closed ones too if `closed`.
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped>;
+    /// How far muster goes in a case, and by which ladder.
+    async fn terms(&self, case: CaseView) -> Result<Terms, Stopped>;
     /// What operators have protected, with the time it was told.
     async fn protections(&self) -> Result<(Timestamp, Vec<StopView>), Stopped>;
     /// Where the kill switch is thrown, with the time it was told.

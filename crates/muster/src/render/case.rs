@@ -164,6 +164,29 @@ pub fn step(step: &str) -> &str {
     }
 }
 
+/// Writes the remedies of a case in their order: which was tried, which is under way, which would be next.
+///
+/// # Errors
+/// Those of `out`.
+pub fn ladder(out: &mut dyn Write, case: &CaseView, file: &CaseFile) -> io::Result<()> {
+    writeln!(out, "{}", format!("ladder (mode {})", file.mode.word()).style(colour::heading()))?;
+    for (number, rung) in (1..).zip(&file.ladder) {
+        let name = rung.custom.as_deref().map_or(String::new(), |name| format!(" {name}"));
+        let deadline =
+            rung.deadline_secs.map_or(String::new(), |secs| format!(" (has {})", moment::lasting(i64::from(secs))));
+        let under_way = case.under_way.as_ref().filter(|_| case.stage != Stage::Closed);
+        let state = if under_way.is_some_and(|work| work.remedy == rung.remedy) {
+            " <- now".to_owned()
+        } else {
+            let tried = case.tried.iter().rev().find(|tried| tried.remedy == rung.remedy);
+            tried.map_or(String::new(), |tried| format!(" <- tried: {}", tried.ended))
+        };
+        let text = format!("{number}. {}{name}{deadline}{state}", rung.remedy.word());
+        writeln!(out, "  {}", escape::clean(&text))?;
+    }
+    writeln!(out, "  {}. a person is told", file.ladder.len() + 1)
+}
+
 /// Lines of evidence that are shown when not all are wanted.
 const EVIDENCE_LINES: usize = 8;
 
