@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod acting;
+
 use std::{
     collections::BTreeMap,
     convert::Infallible,
