@@ -1,7 +1,7 @@
 //! One event of every kind, as AWS writes them (spec A.4 to A.11).
 
 use fleet::observation::{
-    Attributes, CheckStatus, Ec2State, Fact, InstanceStatus, LifecycleStage, Observation, Source, TaskStatus,
+    Amounts, Attributes, CheckStatus, Ec2State, Fact, InstanceStatus, LifecycleStage, Observation, Source, TaskStatus,
     decode::decode_event,
 };
 use std::borrow::Cow;
@@ -76,6 +76,73 @@ fn attributes_that_are_broken_inside_give_what_stands_before_the_fault() {
     let raw = Attributes::Raw(r#"[{"name":"ecs.ami-id","value":"ami-1"},{"name" "ecs.os-type"}]"#);
     assert_eq!(raw.read().ami.as_deref(), Some("ami-1"));
     assert_eq!(raw.read().os_type, None);
+}
+
+/// An event of a host with these members in its detail.
+fn host_event(members: &str) -> String {
+    let detail = format!(
+        r#"{{"clusterArn":"arn:aws:ecs:r:1:cluster/blue","containerInstanceArn":"{HOST}"{members},"version":5}}"#
+    );
+    event("aws.ecs", "ECS Container Instance State Change", HOST, &detail)
+}
+
+#[test]
+fn a_host_tells_what_it_has_for_tasks_and_what_is_left() {
+    let text = host_event(
+        r#","registeredResources":[{"integerValue":2048,"longValue":0,"doubleValue":0,"name":"CPU","type":"INTEGER"},{"name":"PORTS","type":"STRINGSET","stringSetValue":["22"]},{"name":"MEMORY","type":"LONG","integerValue":0,"longValue":7680}],
+        "remainingResources":[{"name":"CPU","type":"INTEGER","integerValue":256},{"name":"MEMORY","type":"INTEGER","integerValue":-64}]"#,
+    );
+    let Fact::Instance(host) = fact(&text) else { panic!("not a host") };
+    let resources = host.resources.unwrap();
+    assert_eq!(resources.registered, Amounts { cpu_units: 2_048, memory_mib: 7_680 });
+    assert_eq!(resources.remaining, Amounts { cpu_units: 256, memory_mib: 0 });
+    assert_eq!(resources.held(), Amounts { cpu_units: 1_792, memory_mib: 7_680 });
+}
+
+#[test]
+fn resources_that_are_partly_missing_or_broken_cost_the_event_nothing_else() {
+    let whole =
+        r#"[{"name":"CPU","type":"INTEGER","integerValue":1},{"name":"MEMORY","type":"INTEGER","integerValue":1}]"#;
+    for registered in [
+        r#"[{"name":"CPU","type":"INTEGER","integerValue":1}]"#,
+        r#"[{"name":"CPU","type":"INTEGER","integerValue":"1"},{"name":"MEMORY","type":"INTEGER","integerValue":1}]"#,
+        r#"["CPU","MEMORY"]"#,
+        "[]",
+        "null",
+    ] {
+        let text = host_event(&format!(r#","registeredResources":{registered},"remainingResources":{whole}"#));
+        let Fact::Instance(host) = fact(&text) else { panic!("not a host") };
+        assert_eq!((host.resources, host.version), (None, Some(5)), "{registered}");
+    }
+}
+
+#[test]
+fn attributes_of_ones_own_are_kept_and_those_of_the_agent_are_not() {
+    let text = host_event(
+        r#","attributes":[{"name":"stack","value":"blue"},{"name":"ecs.capability.task-eni"},{"name":"com.amazonaws.ecs.capability.ecr-auth"},{"name":"muster:protect"}]"#,
+    );
+    let Fact::Instance(host) = fact(&text) else { panic!("not a host") };
+    let marks = host.attributes.read().marks;
+    assert_eq!(marks, [("stack".into(), "blue".into()), ("muster:protect".into(), "".into())]);
+}
+
+#[test]
+fn a_task_with_an_interface_of_its_own_is_known_by_either_name_of_the_attachment() {
+    for (attachments, awsvpc) in [
+        (r#"[{"id":"1","type":"eni","status":"ATTACHED","details":[{"name":"type","value":"x"}]}]"#, true),
+        (r#"[{"type":"ServiceConnect"},{"details":[],"type":"ElasticNetworkInterface"}]"#, true),
+        (r#"[{"id":"eni","type":"ServiceConnect","details":[{"name":"type","value":"eni"}]}]"#, false),
+        (r#"[{"type":7}]"#, false),
+        ("[]", false),
+        ("null", false),
+    ] {
+        let detail = format!(
+            r#"{{"attachments":{attachments},"clusterArn":"arn:aws:ecs:r:1:cluster/blue","taskArn":"{TASK}","lastStatus":"RUNNING"}}"#
+        );
+        let text = event("aws.ecs", "ECS Task State Change", TASK, &detail);
+        let Fact::Task(task) = fact(&text) else { panic!("not a task") };
+        assert_eq!((task.awsvpc, task.last_status), (awsvpc, TaskStatus::Running), "{attachments}");
+    }
 }
 
 #[test]
