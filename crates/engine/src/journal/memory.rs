@@ -86,7 +86,10 @@ impl Journal for MemoryJournal {
 
     fn read(&self, after: i64, each: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), JournalError> {
         let skip = usize::try_from(after.saturating_sub(self.first)).unwrap_or(0);
-        for ((at, text), seq) in self.entries.iter().zip(self.first + 1..).skip(skip) {
+        // Skipped at once: simulations read what is new after every turn.
+        let skip = skip.min(self.entries.len());
+        let from = self.first + 1 + i64::try_from(skip).unwrap_or(i64::MAX);
+        for ((at, text), seq) in self.entries.range(skip..).zip(from..) {
             let body = serde_json::from_str(text).map_err(|error| Self::failed("read its entries", error))?;
             if !each(Entry { seq, at: *at, version: JOURNAL_VERSION, body }) {
                 break;

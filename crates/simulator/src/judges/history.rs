@@ -79,6 +79,8 @@ pub struct Then {
     pub status: String,
     /// `agentConnected`.
     pub connected: bool,
+    /// The machine has a registration that is not INACTIVE.
+    pub registered: bool,
     /// The machine runs.
     pub runs: bool,
     /// The machine is terminated or forgotten.
@@ -87,6 +89,8 @@ pub struct Then {
     pub witnessed: bool,
     /// Tasks that truly run on it, by their groups.
     pub tasks: Vec<String>,
+    /// Of those, the groups of the ones that began while muster watched: of older ones no event tells, and no sweep asks.
+    pub known_tasks: Vec<String>,
     /// Of those, the ones that a service protects from scale-in.
     pub protected_tasks: usize,
     /// Tags and custom attributes, `name=value`.

@@ -81,9 +81,10 @@ fn arrival(
     to: Moment,
     conditions: &Conditions,
 ) -> Moment {
-    let end = history.calls.iter().find(|call| {
-        call.case() == case && call.at >= from && call.at <= to && call.ends_machine() && call.was_made()
-    });
+    let end = history
+        .calls
+        .iter()
+        .find(|call| call.case() == case && call.at >= from && call.at <= to && call.ends_machine() && call.was_made());
     let Some(end) = end.filter(|end| !end.then.group.is_empty()) else { return from };
     let late = end.at.plus(conditions.policy.replacement_secs("arrival_secs", 900) * 1000);
     let in_group = |host: &&crate::world::Host| where_is(world, host.machine).1 == end.then.group;

@@ -1,8 +1,11 @@
 //! I3, two witnesses: what would end a machine, or what runs on it, is preceded at most half a minute before by a look
-//! at ECS that says the agent is away, and by somebody else who speaks against the machine. Decisions of a dry run may
-//! rest on looks three times as old. A sweep looks at everything.
+//! at ECS that says the agent is away, and by somebody else who speaks against the machine. Decisions may rest on
+//! looks three times as old. A sweep looks at everything.
 
-use super::{Call, Conditions, History, TruthLog, Violation, history};
+use super::{
+    Call, Conditions, History, TruthLog, Violation,
+    history::{self, CaseKey},
+};
 use crate::{
     clock::{HOUR, Moment, SECOND},
     world::World,
@@ -19,7 +22,7 @@ const UNHEALED_COUNTS_MS: i64 = HOUR;
 
 /// Judges all decisions that would replace the machine of a host whose agent is away, and all calls that end one.
 pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
-    let mut found = decisions(world, history, conditions);
+    let mut found = decisions(world, history);
     for call in history.calls.iter().filter(|call| call.was_made()) {
         let releases = call.act() == "deregister" && call.remedy() == "release-tasks";
         if call.ends_machine() || releases || call.act() == "reboot" {
@@ -29,7 +32,7 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
     found
 }
 
-fn decisions(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
+fn decisions(world: &World, history: &History) -> Vec<Violation> {
     let cases = history.cases();
     let mut found = Vec::new();
     for noted in &history.records {
@@ -42,28 +45,32 @@ fn decisions(world: &World, history: &History, conditions: &Conditions) -> Vec<V
         }
         let machine = TruthLog::host_of(world, &life.subject).and_then(|id| world.host(id)).map(|it| it.machine);
         let Some(machine) = machine.map(|machine| world.machine_id(machine)) else { continue };
-        let since_sweep_ms = noted.at.since(conditions.started).rem_euclid(conditions.sweep_every_ms.max(1));
-        if conditions.sweep_every_ms > 0 && since_sweep_ms <= DECIDED_FRESH_MS {
-            continue;
-        }
+        let key = noted.case().unwrap_or_default();
         let lately = |kinds: &[&str], id: &str| {
-            history.looks.iter().any(|asked| {
-                kinds.contains(&asked.kind)
-                    && asked.at <= noted.at
-                    && noted.at.since(asked.at) <= DECIDED_FRESH_MS
-                    && asked.ids.iter().any(|other| other == id)
-            })
+            let from = noted.at.plus(-DECIDED_FRESH_MS);
+            let seen =
+                history.seen.iter().rev().skip_while(|seen| seen.at > noted.at).take_while(|seen| seen.at >= from);
+            seen.into_iter()
+                .any(|seen| seen.by == noted.by && seen.id == id && seen.against && kinds.contains(&seen.kind))
         };
-        for (witness, heard) in
-            [("ECS", lately(&["hosts"], &life.subject)), ("EC2 or SSM", lately(&["machines", "pings"], &machine))]
-        {
+        let witnessed = lately(&["machines", "pings"], &machine) || unhealed(history, key, noted.at);
+        for (witness, heard) in [("ECS has not", lately(&["hosts"], &life.subject)), ("nobody else has", witnessed)] {
             if !heard {
-                let what = format!("case {} would replace {machine} and {witness} was not asked lately", life.case);
+                let what = format!("case {} would replace {machine} and {witness} spoken against it lately", life.case);
                 found.push(Violation { invariant: "I3", at: noted.at, what });
             }
         }
     }
     found
+}
+
+/// The host has said that its agent does not answer after a restart.
+fn unhealed(history: &History, case: CaseKey, at: Moment) -> bool {
+    history.calls.iter().rev().any(|other| {
+        let says = other.ended.as_ref().filter(|(_, result)| history::result_word(result) == "unhealed");
+        let since_ms = says.map(|(said, _)| at.since(*said));
+        other.case() == case && since_ms.is_some_and(|ms| (0..=UNHEALED_COUNTS_MS).contains(&ms))
+    })
 }
 
 fn judge_call(history: &History, call: &Call, conditions: &Conditions) -> Vec<Violation> {
@@ -83,12 +90,15 @@ fn judge_call(history: &History, call: &Call, conditions: &Conditions) -> Vec<Vi
     if !host.is_empty() && !heard(host, &["hosts"], away_matters) {
         wrong(format!("{what}, and no look of the last half minute at {host} in ECS says that it is away"));
     }
+    // Of a machine that never registered, the group says that it is in service and ECS that it does not know it.
+    if host.is_empty() {
+        if call.then.registered {
+            wrong(format!("{what}, which has registered meanwhile"));
+        }
+        return found;
+    }
     // What the host itself said after a restart is a witness too.
-    let unhealed = history.calls.iter().rev().any(|other| {
-        let says = other.ended.as_ref().filter(|(_, result)| history::result_word(result) == "unhealed");
-        let since_ms = says.map(|(at, _)| call.at.since(*at));
-        other.case() == call.case() && since_ms.is_some_and(|ms| (0..=UNHEALED_COUNTS_MS).contains(&ms))
-    });
+    let unhealed = unhealed(history, call.case(), call.at);
     if !machine.is_empty() && !unhealed && !heard(machine, &["machines", "pings"], true) {
         wrong(format!("{what}, and neither EC2 nor SSM has spoken against it within half a minute"));
     }

@@ -22,7 +22,7 @@ fn judge_call(call: &Call, conditions: &Conditions) -> Option<Violation> {
         return None;
     }
     let (_, tasks, _) = conditions.policy.protection();
-    if let Some(task) = then.tasks.iter().find(|group| tasks.iter().any(|pattern| glob(pattern, group))) {
+    if let Some(task) = then.known_tasks.iter().find(|group| tasks.iter().any(|pattern| glob(pattern, group))) {
         return wrong(format!("it runs a task of the protected group {task}"));
     }
     // A stopped or broken machine has lost its tasks already; so has one whose agent is away, as far as ECS can do
@@ -54,6 +54,7 @@ mod tests {
             connected: true,
             runs: true,
             tasks: vec!["service:api".into()],
+            known_tasks: vec!["service:api".into()],
             ..Then::default()
         };
         let judge = |act: &str, remedy: &str, then: Then, policy: serde_json::Value| {

@@ -134,7 +134,7 @@ fn protected(history: &History, call: &Call, life: &CaseLife, conditions: &Condi
     }
     let (_, tasks, _) = conditions.policy.protection();
     let spares = matches!(call.remedy(), "restart-agent");
-    let task = call.then.tasks.iter().find(|group| tasks.iter().any(|pattern| glob(pattern, group)));
+    let task = call.then.known_tasks.iter().find(|group| tasks.iter().any(|pattern| glob(pattern, group)));
     task.filter(|_| !spares).map(|task| format!("it runs a task of the protected group {task}"))
 }
 

@@ -1,6 +1,8 @@
 //! I11, no lost alert: every true outage that lasts has a case in time, and where anybody is to be told, a page about it
 //! arrives.
 
+use std::collections::BTreeMap;
+
 use super::{
     Arrived, CaseLife, Conditions, History, TruthLog, Violation,
     history::{self, CaseKey, text},
@@ -17,10 +19,36 @@ const THRESHOLD_MS: i64 = 6 * MINUTE;
 /// What the catalogue gives a page beyond threshold and wait.
 const PAGE_MS: i64 = MINUTE;
 
+/// All cases by their subjects, the doubts apart.
+struct Cases {
+    of_hosts: BTreeMap<String, Vec<(CaseKey, CaseLife)>>,
+    doubts: Vec<(CaseKey, CaseLife)>,
+}
+
+impl Cases {
+    fn of(history: &History) -> Self {
+        let mut cases = Self { of_hosts: BTreeMap::new(), doubts: Vec::new() };
+        for (key, life) in history.cases() {
+            if life.trouble == "doubt" {
+                cases.doubts.push((key, life));
+            } else {
+                cases.of_hosts.entry(life.subject.clone()).or_default().push((key, life));
+            }
+        }
+        cases
+    }
+
+    /// The cases of a host, and all doubts.
+    fn about(&self, arn: &str) -> impl Iterator<Item = (CaseKey, &CaseLife)> {
+        let own = self.of_hosts.get(arn).map(Vec::as_slice).unwrap_or_default();
+        own.iter().chain(&self.doubts).map(|(key, life)| (*key, life))
+    }
+}
+
 /// Judges every outage longer than the threshold.
 pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Conditions) -> Vec<Violation> {
     let threshold = THRESHOLD_MS + slack(conditions);
-    let cases = history.cases();
+    let cases = Cases::of(history);
     let mut found = Vec::new();
     for outage in truth.outages(world) {
         let over = outage.ended.unwrap_or(Moment(i64::MAX)).min(conditions.ended);
@@ -32,10 +60,8 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
         let arn = world.host_arn(outage.host);
         let due = outage.began.plus(threshold);
         if over > due {
-            let told = cases.values().any(|life| {
-                (life.subject == arn || life.trouble == "doubt")
-                    && life.opened <= due
-                    && life.closed.is_none_or(|closed| closed >= outage.began.plus(SECOND))
+            let told = cases.about(&arn).any(|(_, life)| {
+                life.opened <= due && life.closed.is_none_or(|closed| closed >= outage.began.plus(SECOND))
             });
             if !told {
                 let secs = over.since(outage.began) / SECOND;
@@ -44,7 +70,7 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
             }
         }
         if conditions.policy.has_routes() && conditions.pages_judged() {
-            found.extend(page_missing(world, &outage, &arn, over, history, conditions));
+            found.extend(page_missing(world, &outage, &arn, over, (history, &cases), conditions));
         }
     }
     found
@@ -68,7 +94,7 @@ fn page_missing(
     outage: &Outage,
     arn: &str,
     over: Moment,
-    history: &History,
+    (history, cases): (&History, &Cases),
     conditions: &Conditions,
 ) -> Option<Violation> {
     let host = world.host(outage.host)?;
@@ -91,12 +117,7 @@ fn page_missing(
         return None;
     }
     // Somebody may have been told before, of the same incident; or nobody was to be told, and that is on the record.
-    let cases = history.cases();
-    let own: Vec<(CaseKey, &CaseLife)> = cases
-        .iter()
-        .filter(|(_, life)| (life.subject == arn || life.trouble == "doubt") && life.opened <= due)
-        .map(|(key, life)| (*key, life))
-        .collect();
+    let own: Vec<(CaseKey, &CaseLife)> = cases.about(arn).filter(|(_, life)| life.opened <= due).collect();
     let known = |case: u64| own.iter().any(|((_, number), _)| *number == case);
     let spared = history.of_kind("not-told").any(|noted| history::case(&noted.record).is_some_and(known));
     let lost = history.of_kind("page-lost").any(|noted| noted.at >= outage.began && noted.at <= due);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use engine::{
     ports::{
-        ActResult, Body, Entry, Intent, Look, Page, Scope, Sweep,
+        ActResult, Body, Entry, Intent, Look, Page, Record, Scope, Sweep,
         id::CaseId,
         observation,
         operator::{Asked, Request},
@@ -24,7 +24,7 @@ use crate::{
     clock::Moment,
     direct::Watcher,
     simulation::Simulation,
-    world::{MachineId, MachineState, TaskStatus, World},
+    world::{HostStatus, MachineId, MachineState, TaskStatus, World},
 };
 
 /// Writes the history down.
@@ -35,9 +35,11 @@ pub struct Recorder {
     /// What the journal of each muster held when it was last read.
     journals: BTreeMap<u8, Kept>,
     /// Cases of absence that have not moved: most are routine reconnects, which are counted and forgotten.
-    unmoved: BTreeMap<(u8, u64), Noted>,
+    unmoved: BTreeMap<(u8, u64), (Moment, Record)>,
     /// Routine reconnects.
     pub routine: u64,
+    /// When it began to watch; `None` where events get lost, so that nobody can say which tasks muster has heard of.
+    watching_since: Option<Moment>,
     /// Rows are compared by their whole text, not by their number and time alone.
     thorough: bool,
     references: BTreeMap<u8, Reference>,
@@ -58,6 +60,13 @@ impl Recorder {
     /// An empty one that compares every row of a journal as a whole: for small worlds.
     pub fn thorough() -> Self {
         Self { thorough: true, ..Self::default() }
+    }
+
+    /// Events are reliable from `since` on: muster must know of every task that began later.
+    #[must_use]
+    pub fn hears_all(mut self, since: Moment) -> Self {
+        self.watching_since = Some(since);
+        self
     }
 
     /// With a second opinion on every decision of muster `by`.
@@ -88,7 +97,7 @@ impl Recorder {
             })
             .collect();
         let left = std::mem::take(&mut self.unmoved);
-        self.history.records.extend(left.into_values());
+        self.history.records.extend(left.into_iter().map(|((by, _), (at, record))| noted(at, by, &record)));
         self.history.records.sort_by_key(|noted| noted.at);
         self.history
     }
@@ -97,27 +106,30 @@ impl Recorder {
         self.history.disorder.push(Violation { invariant, at, what });
     }
 
-    fn note(&mut self, noted: Noted) {
-        let opens_absence = noted.kind() == "case-opened" && history::text(&noted.record, "trouble") == "agent-away";
-        let Some(case) = noted.case() else { return self.history.records.push(noted) };
-        if opens_absence {
-            self.unmoved.insert(case, noted);
-            return;
-        }
-        match self.unmoved.remove(&case) {
-            Some(_) if noted.kind() == "case-closed" => self.routine += 1,
-            opened => {
-                self.history.records.extend(opened);
-                self.history.records.push(noted);
+    fn note(&mut self, at: Moment, by: u8, record: &Record) {
+        match record {
+            Record::CaseOpened { case, trouble, .. } if trouble.word() == "agent-away" => {
+                self.unmoved.insert((by, case.0.into()), (at, record.clone()));
+                return;
             }
+            Record::CaseClosed { case, .. } if self.unmoved.remove(&(by, case.0.into())).is_some() => {
+                self.routine += 1;
+                return;
+            }
+            _ => {}
         }
+        let noted = noted(at, by, record);
+        if let Some(case) = noted.case()
+            && let Some((opened, record)) = self.unmoved.remove(&case)
+        {
+            self.history.records.push(self::noted(opened, by, &record));
+        }
+        self.history.records.push(noted);
     }
 
     /// Reads what the journal of muster `by` has gained, and compares it with what was handed out.
     fn took(&mut self, now: Moment, by: u8, turn: &Turn, taken: &Taken) {
-        let records: Vec<Value> =
-            taken.records.iter().map(|record| serde_json::to_value(record).unwrap_or(Value::Null)).collect();
-        let hands_out = !records.is_empty()
+        let hands_out = !taken.records.is_empty()
             || !taken.notices.is_empty()
             || !taken.looks.is_empty()
             || !taken.acts.is_empty()
@@ -136,7 +148,7 @@ impl Recorder {
                 }
                 match &entry.body {
                     Body::Input(_) => inputs += 1,
-                    Body::Record(record) => journaled.push(serde_json::to_value(record).unwrap_or(Value::Null)),
+                    Body::Record(record) => journaled.push(record.clone()),
                     _ => {}
                 }
                 true
@@ -144,16 +156,15 @@ impl Recorder {
             kept.seen = taken.last_seq;
             trouble = if let Err(error) = read {
                 Some(format!("the journal cannot be read back: {error}"))
-            } else if !journaled.ends_with(&records) {
-                let missing = records.iter().find(|record| !journaled.contains(record));
+            } else if !journaled.ends_with(&taken.records) {
+                let missing = taken.records.iter().find(|record| !journaled.contains(record));
                 Some(format!("handed out before it was in the journal: {missing:?}"))
             } else if inputs == 0 {
                 Some("effects without an input in the journal".to_owned())
             } else {
                 let intended = |intent: &Intent| {
-                    journaled.iter().any(|record| {
-                        record["kind"] == "intended" && record["intent"]["token"] == Value::String(intent.token.clone())
-                    })
+                    let same = |it: &Record| matches!(it, Record::Intended { intent: other } if **other == *intent);
+                    journaled.iter().any(same)
                 };
                 let unjournaled = taken.acts.iter().find(|intent| !intended(intent));
                 unjournaled.map(|intent| format!("intent {} was handed out before it was in the journal", intent.id))
@@ -162,8 +173,8 @@ impl Recorder {
         if let Some(what) = trouble {
             self.wrong("I5", now, what);
         }
-        for record in records {
-            self.note(Noted { at: now, by, record });
+        for record in &taken.records {
+            self.note(now, by, record);
         }
         self.history.looks.extend(taken.looks.iter().map(|look| asked(now, by, look)));
         self.history.notices.extend(taken.notices.iter().map(|notice| (now, by, u64::from(notice.case.0))));
@@ -191,13 +202,16 @@ impl Recorder {
         if matches!(sweep.scope, Scope::Clusters(_) | Scope::ClusterTasks(_) | Scope::Tasks { .. } | Scope::Groups(_)) {
             return;
         }
-        let told = sweep.found.iter().filter_map(|fact| told(&fact.fact));
-        self.history.seen.extend(told.map(|(kind, id, against)| Seen { at: now, by, id, kind, against }));
+        // That all is well with somebody is only worth noting where somebody wanted to know it.
+        let told =
+            sweep.found.iter().filter_map(|fact| Some((told(&fact.fact)?, fact.source == observation::Source::Look)));
+        let worth = told.filter(|((_, _, against), wanted)| *against || *wanted);
+        self.history.seen.extend(worth.map(|((kind, id, against), _)| Seen { at: now, by, id, kind, against }));
     }
 
     /// The call of an act begins.
     fn begins(&mut self, now: Moment, by: u8, world: &World, intent: &Intent, again: bool) {
-        let then = then(world, intent);
+        let then = then(world, intent, self.watching_since.unwrap_or(now));
         let intent = serde_json::to_value(intent).unwrap_or(Value::Null);
         self.history.calls.push(Call { at: now, by, intent, again, then, ended: None });
     }
@@ -219,7 +233,10 @@ impl Recorder {
         let asks = decided.iter().find(|it| history::chosen(&it.record).is_some_and(|(how, _)| how == "ask"));
         let latest = asks.or(decided.first()).and_then(|it| it.case());
         match request {
-            Request::Approve { case } | Request::Veto { case } | Request::Hold { case, .. } | Request::Retry { case }
+            Request::Approve { case }
+            | Request::Veto { case }
+            | Request::Hold { case, .. }
+            | Request::Retry { case }
                 if case.0 == 0 =>
             {
                 *case = CaseId(latest.map_or(0, |(_, case)| case as u32));
@@ -254,6 +271,10 @@ impl Recorder {
             self.wrong("I17", now, what);
         }
     }
+}
+
+fn noted(at: Moment, by: u8, record: &Record) -> Noted {
+    Noted { at, by, record: serde_json::to_value(record).unwrap_or(Value::Null) }
 }
 
 fn row(entry: &Entry<'_>, thorough: bool) -> Vec<u8> {
@@ -298,7 +319,7 @@ fn told(fact: &observation::Fact<'_>) -> Option<(&'static str, String, bool)> {
 }
 
 /// The truth about the target of an intent, now.
-fn then(world: &World, intent: &Intent) -> Then {
+fn then(world: &World, intent: &Intent, since: Moment) -> Then {
     let target = &intent.target;
     let host = target.host.as_deref().and_then(|arn| super::TruthLog::host_of(world, arn));
     let by_id = target.machine.as_deref().and_then(|id| world.namer.read_machine(id)).map(|(machine, _)| machine);
@@ -310,6 +331,8 @@ fn then(world: &World, intent: &Intent) -> Then {
         then.registered_at = Some(found.registered_at);
     }
     let Some((id, found)) = machine.and_then(|id| Some((id, world.machine(id)?))) else { return then };
+    let own = found.host.and_then(|host| world.host(host));
+    then.registered = own.is_some_and(|host| host.said.status != HostStatus::Inactive);
     then.runs = found.state == MachineState::Running;
     then.gone = found.state == MachineState::Terminated;
     let lost = found.ping(world.now).is_some_and(|ping| !ping.online);
@@ -320,7 +343,11 @@ fn then(world: &World, intent: &Intent) -> Then {
             continue;
         }
         let service = task.service.and_then(|service| world.service(service));
-        then.tasks.extend(service.map(|service| format!("service:{}", service.name)));
+        let group = service.map(|service| format!("service:{}", service.name));
+        if task.created_at > since {
+            then.known_tasks.extend(group.clone());
+        }
+        then.tasks.extend(group);
     }
     then
 }

@@ -2,10 +2,10 @@
 //! those beliefs and the policy as data whether acting was allowed. Where muster and this model disagree, one of them is
 //! wrong. It keeps no counts and no indexes, and shares no code with the core.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use engine::ports::{
-    Body, Entry, Input, Sweep,
+    Body, Entry, Input, Record, Sweep,
     observation::{Attributes, Ec2State, Fact, InstanceStatus, Observation, ReachabilityStatus},
 };
 use serde_json::Value;
@@ -39,6 +39,7 @@ struct Machine {
     status_at: i64,
     online: Option<bool>,
     ping_at: i64,
+    zone: String,
     group: String,
     template: String,
 }
@@ -62,9 +63,9 @@ struct Case {
 #[derive(Debug, Default)]
 pub struct Reference {
     plain: Plain,
-    hosts: BTreeMap<String, Host>,
-    machines: BTreeMap<String, Machine>,
-    tasks: BTreeMap<String, (String, String)>,
+    hosts: HashMap<String, Host>,
+    machines: HashMap<String, Machine>,
+    tasks: HashMap<String, (String, String)>,
     cases: BTreeMap<u64, Case>,
     doubts: Vec<u64>,
     begun: Vec<(i64, u64, String, String)>,
@@ -74,6 +75,8 @@ pub struct Reference {
     protections: BTreeMap<String, i64>,
     following: bool,
     raw: VecDeque<Sweep<'static>>,
+    /// Whom the latest look named.
+    named: HashSet<String>,
     request: Option<Value>,
     /// Where the model and muster disagreed; times are the engine's.
     pub disagreements: Vec<Violation>,
@@ -119,8 +122,12 @@ impl Reference {
     pub fn entry(&mut self, entry: &Entry<'_>) {
         let now = entry.at.as_millisecond();
         match &entry.body {
-            Body::Input(Input::Observed(observation)) => self.observe(observation, now),
+            Body::Input(Input::Observed(observation)) => {
+                self.named.clear();
+                self.observe(observation, now);
+            }
             Body::Input(Input::Swept(_)) => {
+                self.named.clear();
                 if let Some(sweep) = self.raw.pop_front() {
                     self.sweep(&sweep, now);
                 }
@@ -130,6 +137,22 @@ impl Reference {
             Body::Input(Input::Acted(outcome)) => {
                 let result = serde_json::to_value(&outcome.result).unwrap_or(Value::Null);
                 self.acted(outcome.intent.0, &result, now);
+            }
+            // Most cases are reconnects: nothing need be spelled out for those.
+            Body::Record(Record::CaseOpened { case, trouble, subject, cluster, .. }) => {
+                let (number, trouble) = (u64::from(case.0), trouble.word().to_owned());
+                if trouble == "doubt" {
+                    self.doubts.push(number);
+                }
+                // The look that a case was opened by counts.
+                let looks = i64::from(self.named.contains(subject));
+                let (subject, cluster) = (subject.clone(), cluster.clone());
+                self.cases
+                    .insert(number, Case { trouble, subject, cluster, waits_from: now, looks, ..Case::default() });
+            }
+            Body::Record(Record::CaseClosed { case, .. }) => {
+                self.doubts.retain(|doubt| *doubt != u64::from(case.0));
+                self.cases.remove(&case.0.into());
             }
             Body::Record(record) => self.record(&serde_json::to_value(record).unwrap_or(Value::Null), now),
             _ => {}
@@ -141,7 +164,7 @@ impl Reference {
         for observation in &sweep.found {
             self.observe(observation, now);
         }
-        let named: BTreeSet<&str> = sweep.found.iter().filter_map(|it| name(&it.fact)).collect();
+        let named: HashSet<&str> = sweep.found.iter().filter_map(|it| name(&it.fact)).collect();
         match &sweep.scope {
             Scope::ClusterHosts(cluster) if sweep.complete => {
                 self.hosts.retain(|arn, host| host.cluster != *cluster || named.contains(arn.as_str()));
@@ -153,6 +176,7 @@ impl Reference {
             }
             _ => {}
         }
+        self.named = named.iter().map(|name| (*name).to_owned()).collect();
         let of_hosts = matches!(sweep.scope, Scope::ClusterHosts(_) | Scope::Hosts { .. });
         for case in self.cases.values_mut().filter(|case| of_hosts || case.trouble != "agent-away") {
             case.looks += i64::from(case.trouble == "host-impaired" || named.contains(case.subject.as_str()));
@@ -220,6 +244,7 @@ impl Reference {
             }
             Fact::AutoScaling(fact) => {
                 let machine = self.machines.entry(fact.instance_id.to_string()).or_default();
+                machine.zone = fact.zone.as_deref().unwrap_or("").to_owned();
                 machine.group = fact.group.to_string();
                 machine.template = fact.launch_template.as_deref().unwrap_or("").to_owned();
             }
@@ -254,14 +279,6 @@ impl Reference {
     fn record(&mut self, record: &Value, now: i64) {
         let number = record["case"].as_u64().unwrap_or(0);
         match text(record, "kind") {
-            "case-opened" => {
-                if text(record, "trouble") == "doubt" {
-                    self.doubts.push(number);
-                }
-                let (trouble, subject) = (text(record, "trouble").to_owned(), text(record, "subject").to_owned());
-                let cluster = text(record, "cluster").to_owned();
-                self.cases.insert(number, Case { trouble, subject, cluster, waits_from: now, ..Case::default() });
-            }
             "case-moved" => {
                 let Some(case) = self.cases.get_mut(&number) else { return };
                 let to = text(record, "to");
@@ -271,10 +288,6 @@ impl Reference {
                 if text(record, "from") == "held" {
                     (case.waits_from, case.looks) = (now, 0);
                 }
-            }
-            "case-closed" => {
-                self.doubts.retain(|doubt| *doubt != number);
-                self.cases.remove(&number);
             }
             "abandoned" => {
                 if let Some(case) = self.cases.get_mut(&number) {
@@ -471,7 +484,10 @@ impl Reference {
             if !any_fits(&budget.clusters, cluster_name(&case.cluster)) {
                 return None;
             }
-            let zone = |it: &Case| self.hosts.get(&it.subject).map(|host| host.traits[0].clone()).unwrap_or_default();
+            let zone = |it: &Case| match self.hosts.get(&it.subject) {
+                Some(host) => host.traits[0].clone(),
+                None => self.machines.get(&it.subject).map(|it| it.zone.clone()).unwrap_or_default(),
+            };
             let within = |cluster: &str, other_group: &str, other_zone: &str| match budget.per.as_str() {
                 "fleet" => any_fits(&budget.clusters, cluster_name(cluster)),
                 "group" => other_group == group,

@@ -40,6 +40,8 @@ pub fn draw(seed: u64) -> Story {
         seed,
         size,
         minutes,
+        // A sweep of thousands of hosts costs more than all their events of an hour.
+        sweep_minutes: if size == Size::Huge { random.between(40, 90) } else { random.between(5, 15) },
         zones,
         events: events(&mut random, if size == Size::Huge { 0.4 } else { hostile }),
         api: api(&mut random, if size == Size::Huge { 0.4 } else { hostile }),
@@ -232,7 +234,11 @@ fn script(random: &mut Random, story: &mut Story, incident: &str) {
     match incident {
         "control plane away for an hour" => {
             add(minute, "control-plane-down", format!("for = \"{lasting}m\""));
-            add(minute, "faults", format!("for = \"{lasting}m\"\nfaults = {{ api = {{ throttle = 0.5, server-error = 0.3 }} }}"));
+            add(
+                minute,
+                "faults",
+                format!("for = \"{lasting}m\"\nfaults = {{ api = {{ throttle = 0.5, server-error = 0.3 }} }}"),
+            );
         }
         "internal network congested" => add(
             minute,

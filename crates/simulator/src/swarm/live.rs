@@ -12,6 +12,7 @@ use super::story::{Request, Size, Story};
 use crate::{
     clock::{HOUR, MINUTE, Moment},
     direct::{Drive, Driven, Mode, Seat, SharedJournal, SimulatedLease, drive_all},
+    faults::Faults,
     judges::{self, Conditions, History, Plain, Recorder, Reference, Violation, i20_liveness, plain},
     scenario::Scenario,
     simulation::Simulation,
@@ -74,23 +75,29 @@ pub fn live(story: &Story) -> Lived {
     }
     let how = how(story, started);
     let mut recorder = if story.size == Size::Huge { Recorder::new() } else { Recorder::thorough() };
+    if story.events.is_empty() && !faulty(story, "events") && story.crashes.is_empty() && !story.two_musters {
+        recorder = recorder.hears_all(started);
+    }
     for by in 0..musters.turns.len() as u8 {
         recorder = recorder.with_reference(by, Reference::new(plain.clone()));
     }
     let mut driven = Driven::default();
     let mut trouble = None;
-    let mut drive_until = |simulation: &mut Simulation, musters: &mut Musters, until, how: &Drive, recorder: &mut Recorder| {
-        match musters.drive(simulation, until, how, recorder) {
+    let mut drive_until =
+        |simulation: &mut Simulation, musters: &mut Musters, until, how: &Drive, recorder: &mut Recorder| match musters
+            .drive(simulation, until, how, recorder)
+        {
             Ok(more) => {
                 driven.events += more.events;
                 driven.crashes += more.crashes;
             }
             Err(error) => trouble = Some(error.to_string()),
-        }
-    };
+        };
     drive_until(&mut simulation, &mut musters, ends, &how, &mut recorder);
     // The faults heal. What has no end in the story stays broken: that is for muster to mend.
-    simulation.do_now(&Act::Faults(Box::default()));
+    let mut none = Faults::default();
+    none.api.unlimited = simulation.faults.api.unlimited;
+    simulation.do_now(&Act::Faults(Box::new(none)));
     let healed = simulation.now().plus(90 * MINUTE);
     let mut conditions = Conditions {
         started,
@@ -105,7 +112,7 @@ pub fn live(story: &Story) -> Lived {
         policy: plain,
         ..Conditions::default()
     };
-    let calm = Drive { mode: how.mode, ..Drive::default() };
+    let calm = Drive { mode: how.mode, sweep_every_ms: how.sweep_every_ms, ..Drive::default() };
     if story.size != Size::Huge && !conditions.clock_stepped {
         drive_until(&mut simulation, &mut musters, healed, &calm, &mut recorder);
         let until = i20_liveness::ends_at(&simulation.world, &conditions, healed).min(healed.plus(LONGEST_HEALING_MS));
@@ -119,7 +126,8 @@ pub fn live(story: &Story) -> Lived {
         let quiet = Drive { batch_ms: 0, ..calm };
         drive_until(&mut simulation, &mut musters, now.plus(2_000), &quiet, &mut recorder);
         let roll_call = musters.turns[0].fleet().roll_call(simulation.now().timestamp(), None);
-        converged = judges::i14_convergence::judge(&simulation.world, &serde_json::to_value(roll_call).unwrap_or_default());
+        converged =
+            judges::i14_convergence::judge(&simulation.world, &serde_json::to_value(roll_call).unwrap_or_default());
     }
     let (compared, disagreements) = recorder.opinions();
     let history = recorder.finish(&simulation.world);
@@ -166,6 +174,7 @@ fn how(story: &Story, started: Moment) -> Drive {
     let requests = story.requests.iter().flat_map(|request| all.clone().map(move |by| (request, by)));
     Drive {
         mode: if story.wire { Mode::Wire } else { Mode::Typed },
+        sweep_every_ms: story.sweep_minutes * MINUTE,
         clock_steps: story.clock_steps.iter().map(|(minute, ms)| (at(*minute), *ms)).collect(),
         crashes: story.crashes.clone(),
         journal_failures: story.journal_failures.clone(),

@@ -71,6 +71,8 @@ pub struct Story {
     pub size: Size,
     /// How long it lasts, in minutes.
     pub minutes: i64,
+    /// Minutes between two sweeps.
+    pub sweep_minutes: i64,
     /// Zones.
     pub zones: i64,
     /// Clusters `c0`, `c1`, ….
@@ -108,7 +110,8 @@ pub struct Story {
 impl Story {
     /// The scenario file of the world and its timeline.
     pub fn scenario(&self) -> String {
-        let mut text = format!("# Story {} of the swarm.\nlasts = \"{}m\"\nzones = {}\n", self.seed, self.minutes, self.zones);
+        let mut text =
+            format!("# Story {} of the swarm.\nlasts = \"{}m\"\nzones = {}\n", self.seed, self.minutes, self.zones);
         for (name, faults) in [("events", &self.events), ("api", &self.api), ("ssm", &self.ssm), ("sink", &self.sink)] {
             if !faults.is_empty() {
                 let _ = writeln!(text, "[faults.{name}]");
@@ -198,8 +201,14 @@ impl Story {
         }
         let _ = writeln!(
             text,
-            "# crashes {:?}, journal failures {:?}, pauses {:?}, full groups {:?}, two musters {}, wire {}",
-            self.crashes, self.journal_failures, self.pauses, self.full_groups, self.two_musters, self.wire
+            "# sweeps every {} min, crashes {:?}, journal failures {:?}, pauses {:?}, full groups {:?}, two musters {}, wire {}",
+            self.sweep_minutes,
+            self.crashes,
+            self.journal_failures,
+            self.pauses,
+            self.full_groups,
+            self.two_musters,
+            self.wire
         );
         text
     }
