@@ -23,6 +23,12 @@ echo "==> memory, churn and restart"
 echo "==> calls of the API, in virtual time"
 "$built/reconcile"
 
+echo "==> a storm: pages made of it, and what telling costs"
+"$built/storm"
+
+echo "==> from an event to its page, beside fdatasync of the same disk"
+"$built/latency"
+
 echo "==> virtual time, and the weight of a pretend account of 100,000 hosts"
 "$built/examples/speed"
 

@@ -43,10 +43,16 @@ pub struct Telling {
     tasks: JoinSet<()>,
 }
 
+/// Pages handed to the task of one receiver before another receiver that waits is served.
+const IN_A_ROW: usize = 64;
+
+/// The pages of one receiver. While it has some under way, a task of its own sends them one after the other: the next one
+/// does not wait until the journal holds what became of the one before.
 #[derive(Debug, Default)]
 struct Queue {
     pages: VecDeque<Page>,
-    under_way: Option<PageId>,
+    under_way: BTreeSet<PageId>,
+    feed: Option<mpsc::UnboundedSender<Page>>,
 }
 
 impl std::fmt::Debug for Telling {
@@ -93,7 +99,7 @@ impl Telling {
 
     /// The receiver of the page under way with this number.
     pub fn receiver(&self, page: PageId) -> Option<&str> {
-        self.queues.iter().find(|(_, queue)| queue.under_way == Some(page)).map(|(receiver, _)| receiver.as_str())
+        self.queues.iter().find(|(_, queue)| queue.under_way.contains(&page)).map(|(receiver, _)| receiver.as_str())
     }
 
     /// Sends a page when its receiver's turn comes. One that is here already is not taken twice.
@@ -112,10 +118,13 @@ impl Telling {
             return;
         }
         let queue = self.queues.entry(page.receiver.clone()).or_default();
-        if queue.pages.is_empty() && queue.under_way.is_none() {
+        if queue.pages.is_empty() && queue.feed.is_none() {
             self.ready.push_back(page.receiver.clone());
         }
         queue.pages.push_back(page);
+        if self.ready.is_empty() {
+            queue.feed_some();
+        }
     }
 
     /// What became of a page is in the journal. Returns whether there is room for pages that were left with the core:
@@ -124,14 +133,25 @@ impl Telling {
         // Only to take out what has ended.
         while self.tasks.try_join_next().is_some() {}
         if self.known.remove(&page) {
-            for (receiver, queue) in self.queues.iter_mut().filter(|(_, queue)| queue.under_way == Some(page)) {
-                queue.under_way = None;
-                self.sending = self.sending.saturating_sub(1);
-                if !queue.pages.is_empty() {
-                    self.ready.push_back(receiver.clone());
+            let others_wait = !self.ready.is_empty();
+            let found = self.queues.iter_mut().find(|(_, queue)| queue.under_way.contains(&page));
+            if let Some((receiver, queue)) = found {
+                queue.under_way.remove(&page);
+                if !others_wait {
+                    queue.feed_some();
+                }
+                if queue.under_way.is_empty() {
+                    // Its task ends with its feed.
+                    queue.feed = None;
+                    self.sending = self.sending.saturating_sub(1);
+                    let receiver = receiver.clone();
+                    if queue.pages.is_empty() {
+                        self.queues.remove(&receiver);
+                    } else {
+                        self.ready.push_back(receiver);
+                    }
                 }
             }
-            self.queues.retain(|_, queue| queue.under_way.is_some() || !queue.pages.is_empty());
             self.fill();
         }
         self.left_some && self.known.len() <= self.limits.pages_waiting / 2
@@ -158,17 +178,45 @@ impl Telling {
             && let Some(receiver) = self.ready.pop_front()
         {
             let Some(queue) = self.queues.get_mut(&receiver) else { continue };
-            let Some(page) = queue.pages.pop_front() else { continue };
-            queue.under_way = Some(page.id);
+            let (feed, pages) = mpsc::unbounded_channel();
+            queue.feed = Some(feed);
+            queue.feed_some();
             self.sending += 1;
-            let (notifier, clock, back) = (self.notifier.clone(), self.clock.clone(), self.back.clone());
             let limit = SignedDuration::from_secs(i64::from(self.limits.page_limit_secs.max(1)));
-            self.tasks.spawn(async move {
-                let id = page.id;
-                let result = send(notifier, clock, page, limit).await;
-                // The loop's end closes the other side: the page stays owed.
-                let _ = back.send(Delivery { page: id, result }).await;
-            });
+            let (notifier, clock, back) = (self.notifier.clone(), self.clock.clone(), self.back.clone());
+            self.tasks.spawn(send_all(pages, notifier, clock, limit, back));
+        }
+    }
+}
+
+impl Queue {
+    /// Hands waiting pages to the task, as long as not too many are under way.
+    fn feed_some(&mut self) {
+        let Some(feed) = &self.feed else { return };
+        while self.under_way.len() < IN_A_ROW
+            && let Some(page) = self.pages.pop_front()
+        {
+            self.under_way.insert(page.id);
+            // The task lives as long as its feed.
+            let _ = feed.send(page);
+        }
+    }
+}
+
+/// Sends the pages of one receiver, one after the other.
+async fn send_all(
+    mut pages: mpsc::UnboundedReceiver<Page>,
+    notifier: Arc<dyn Notifier>,
+    clock: Arc<dyn Clock>,
+    limit: SignedDuration,
+    back: mpsc::Sender<Delivery<'static>>,
+) {
+    while let Some(page) = pages.recv().await {
+        let id = page.id;
+        let result = send(notifier.clone(), clock.clone(), page, limit).await;
+        if back.send(Delivery { page: id, result }).await.is_err() {
+            // The loop has ended: the page stays owed.
+            return;
         }
     }
 }

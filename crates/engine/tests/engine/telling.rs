@@ -133,15 +133,19 @@ async fn one_receiver_gets_its_pages_in_order_and_others_do_not_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_goes_out_only_when_it_is_on_the_record_what_became_of_the_one_before() {
+async fn the_next_page_does_not_wait_for_the_record_of_the_one_before_and_does_not_overtake_it() {
     let (mut telling, mut back, receivers) = telling(limits());
+    receivers.scripts.lock().unwrap().push_back(Script::Takes { after_secs: 60 });
     telling.give(page(1, "slack"));
     telling.give(page(2, "slack"));
-    assert_eq!(back.recv().await.unwrap().page, PageId(1));
     settle().await;
     assert_eq!(*receivers.begun.lock().unwrap(), [1]);
-    telling.told(PageId(1));
+    assert_eq!(back.recv().await.unwrap().page, PageId(1));
     assert_eq!(back.recv().await.unwrap().page, PageId(2));
+    assert_eq!(*receivers.taken.lock().unwrap(), [1, 2]);
+    telling.told(PageId(1));
+    telling.told(PageId(2));
+    assert_eq!((telling.open(), telling.sending()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
