@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use fleet::observation::{
-    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes, InstanceFact,
-    InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Resources, ServiceActionFact, Source, TaskFact,
-    TaskStatus, Text,
+    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes,
+    InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Resources,
+    ServiceActionFact, Source, TaskFact, TaskStatus, Text,
 };
 use jiff::Timestamp;
 use serde_json::Value;

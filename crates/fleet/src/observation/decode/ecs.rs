@@ -1,6 +1,9 @@
 //! The details of ECS's own five event types (spec A.4, A.6, A.8 to A.10).
 
-use super::{Cursor, Envelope, Undecodable, arn, filled, resources::{amounts, has_interface}};
+use super::{
+    Cursor, Envelope, Undecodable, arn, filled,
+    resources::{amounts, has_interface},
+};
 use crate::observation::{
     Attributes, CheckStatus, DeploymentFact, Fact, HealthCheck, HealthFact, InstanceFact, InstanceStatus, Resources,
     ServiceActionFact, TaskFact, TaskStatus, Text,
