@@ -27,8 +27,8 @@ use crate::corpus::{self, World, hex_id};
 pub const PLACE: &str = "210987654321/eu-central-1";
 /// SQS hands out no more at once.
 const MOST_MESSAGES: usize = 10;
-/// Container instances that one answer of a sweep holds.
-const PAGE: u32 = 500;
+/// Facts of the corpus that one answer of the sweep holds.
+const PAGE: usize = 2_000;
 const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
 
 /// What is about to happen.
@@ -236,7 +236,8 @@ fn swept(scope: Scope<'static>, source: Source, complete: bool, facts: Vec<Fact<
 impl Cloud for Account {
     async fn sweep(&self, answers: mpsc::Sender<Answer>) {
         let total = self.numbers.len() as u32;
-        let mut clusters: Vec<_> = (0..self.clusters).map(|cluster| Self::cluster_fact(self.cluster_arn(cluster))).collect();
+        let mut clusters: Vec<_> =
+            (0..self.clusters).map(|cluster| Self::cluster_fact(self.cluster_arn(cluster))).collect();
         if self.background.is_some() {
             clusters.extend((0..corpus::CLUSTERS).map(|cluster| Self::cluster_fact(corpus::cluster_arn(cluster))));
         }
@@ -256,10 +257,10 @@ impl Cloud for Account {
             return;
         }
         let mut beginning = Vec::new();
-        World::believe_beginning(|observation| beginning.push(owned(observation)));
-        for chunk in beginning.chunks(PAGE as usize) {
+        World::believe_beginning(|observation| beginning.push(observation));
+        for chunk in beginning.chunks(PAGE) {
             let sweep = Sweep {
-                scope: Scope::Machines(PLACE.into()),
+                scope: Scope::Hosts { cluster: corpus::cluster_arn(0).into() },
                 started_at: Timestamp::now(),
                 found: chunk.to_vec(),
                 unchanged: 0,
@@ -320,15 +321,5 @@ impl Cloud for Account {
             self.change(host, |state| state.draining = intent.act == Act::Drain);
         }
         ActResult::Done { note: Text::Borrowed("") }
-    }
-}
-
-/// The same, borrowing nothing.
-fn owned(observation: Observation<'_>) -> Observation<'static> {
-    // Facts are plain data: through JSON and back is the shortest way to own one.
-    let text = serde_json::to_string(&observation).unwrap_or_default();
-    match serde_json::from_str::<Observation<'_>>(Box::leak(text.into_boxed_str())) {
-        Ok(observation) => observation,
-        Err(_) => unreachable!("what serde has written, serde reads"),
     }
 }

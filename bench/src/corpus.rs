@@ -18,7 +18,8 @@ const BEGINNING: Timestamp = Timestamp::constant(1_790_928_000, 0);
 /// Versions before the first event of a host and of a task.
 const FIRST_HOST_VERSION: u32 = 1_000;
 const FIRST_TASK_VERSION: u32 = 3;
-const CLUSTERS: u32 = 20;
+/// Clusters of the world.
+pub const CLUSTERS: u32 = 20;
 const SERVICES: u32 = 200;
 const ACCOUNT: &str = "210987654321";
 const REGION: &str = "eu-central-1";
@@ -135,13 +136,13 @@ impl World {
     }
 
     /// What a sweep would have found before the first event: every host and every task.
-    pub fn believe_beginning(mut believe: impl FnMut(Observation<'_>)) {
+    pub fn believe_beginning(mut believe: impl FnMut(Observation<'static>)) {
         let text = |text: String| Some(Text::Owned(text));
         for number in 0..HOSTS {
             let (arn, cluster) = (host_arn(number), cluster_arn(number));
             believe(swept(Fact::Instance(InstanceFact {
-                arn: Text::Borrowed(&arn),
-                cluster: Text::Borrowed(&cluster),
+                arn: Text::Owned(arn.clone()),
+                cluster: Text::Owned(cluster.clone()),
                 ec2_instance_id: text(machine_id(number)),
                 version: Some(i64::from(FIRST_HOST_VERSION)),
                 status: InstanceStatus::Active,
@@ -163,8 +164,8 @@ impl World {
             for slot in 0..TASKS_PER_HOST {
                 believe(swept(Fact::Task(TaskFact {
                     arn: Text::Owned(task_arn(number, slot, 0)),
-                    cluster: Text::Borrowed(&cluster),
-                    instance: Some(Text::Borrowed(&arn)),
+                    cluster: Text::Owned(cluster.clone()),
+                    instance: Some(Text::Owned(arn.clone())),
                     version: Some(i64::from(FIRST_TASK_VERSION)),
                     last_status: TaskStatus::Activating,
                     desired_running: true,
