@@ -40,4 +40,5 @@ pub use accounts::ConnectError;
 pub use act::custom::{CustomWebhook, WebhookFailure};
 pub use cloud::{AwsCloud, connect};
 pub use lease::{DynamoLease, LeaseSettings};
+pub use notify::{Mail, NotTold};
 pub use settings::Settings;

@@ -125,6 +125,11 @@ impl Refusal {
         self.code().is_some_and(|code| DENIALS.contains(&code))
     }
 
+    /// The credentials have run out.
+    pub fn says_expired(&self) -> bool {
+        self.code().is_some_and(|code| STALE_CREDENTIALS.contains(&code))
+    }
+
     /// Whether the service's own words hold these, whatever their case.
     pub fn says(&self, words: &str) -> bool {
         matches!(self, Self::Service { message, .. } if message.to_ascii_lowercase().contains(words))

@@ -131,6 +131,13 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     let cloud = Arc::new(options::connect(global.aws.settings(&config)).await?.with_webhook(hooks.clone()));
     let vault = Arc::new(Vault::new(Some(cloud.clone())));
     hooks.read_secrets_in(vault.clone());
+    let (looking, receivers) = (vault.clone(), config.receiver.clone());
+    // Beside the start: a secret that is missing must not keep muster from watching.
+    tokio::spawn(async move {
+        for why in looking.unreadable(&receivers).await {
+            tracing::error!("{why}; pages to it fail until it can be");
+        }
+    });
     let access = match known_here {
         Some(access) => access,
         None => access(&config, &vault).await?,

@@ -168,7 +168,7 @@ impl Config {
         self.replace.check(&mut wrong);
         custom::check(&self.custom, &mut wrong);
         self.notices.check(&self.receiver_names(), &mut wrong);
-        receivers::check(&self.receiver, &mut wrong);
+        receivers::check(&self.receiver, self.notices.heartbeat.as_ref(), &mut wrong);
         self.operators.check(&mut wrong);
         self.lease.check(&mut wrong);
         self.journal.check(&mut wrong);

@@ -1,15 +1,16 @@
 //! One POST over HTTP: to the address that was looked at, without following redirects, with a limit on time and on what
 //! is read of the answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request,
-    body::Bytes,
+    body::{Bytes, Incoming},
     header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
+use jiff::{Timestamp, fmt::rfc2822};
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -18,15 +19,19 @@ use super::target::{self, Allowed, Forbidden, Resolver, SystemResolver};
 
 /// What is read of an answer at most.
 const MOST_BYTES: usize = 64 << 10;
+/// How long one of a host's addresses may take to let a connection in, before the next one is tried.
+const CONNECT: Duration = Duration::from_secs(3);
+/// No receiver is believed that it has to be left alone for longer.
+const LONGEST_WAIT_SECS: i64 = 3_600;
 
 /// What a receiver answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// Retry-After in seconds, where it was given.
+    /// Retry-After in seconds, where it was given; at most an hour.
     pub retry_after_secs: Option<u64>,
-    /// The beginning of the body.
+    /// The beginning of the body, at most 64 KiB.
     pub body: String,
 }
 
@@ -111,7 +116,12 @@ impl HttpClient {
         self
     }
 
-    /// Posts a body.
+    /// Who turns names into addresses.
+    pub fn resolver(&self) -> Arc<dyn Resolver> {
+        self.resolver.clone()
+    }
+
+    /// Posts a body, as JSON unless a header says otherwise.
     ///
     /// # Errors
     /// When nothing may be sent there, it could not be reached, or it did not answer in time.
@@ -125,8 +135,8 @@ impl HttpClient {
         let target = target::parse(url, allowed)?;
         let secs = self.limit.as_secs();
         let whole = async {
-            let address = target::address(&target, allowed, &*self.resolver).await?;
-            self.exchange(&target, address, headers, body).await
+            let addresses = target::addresses(&target.host, target.port, allowed, &*self.resolver).await?;
+            self.exchange(&target, &addresses, headers, body).await
         };
         let host = target.host.clone();
         tokio::time::timeout(self.limit, whole).await.unwrap_or(Err(NoReply::TooLong { host, secs }))
@@ -135,7 +145,7 @@ impl HttpClient {
     async fn exchange(
         &self,
         target: &target::Target,
-        address: std::net::SocketAddr,
+        addresses: &[SocketAddr],
         headers: &[(&str, String)],
         body: Vec<u8>,
     ) -> Result<Reply, NoReply> {
@@ -155,7 +165,7 @@ impl HttpClient {
         }
         let request =
             request.body(Full::new(Bytes::from(body))).map_err(|_| broken("the path cannot be sent".to_owned()))?;
-        let stream = TcpStream::connect(address).await.map_err(|error| broken(error.to_string()))?;
+        let stream = connect(addresses).await.map_err(broken)?;
         if !target.tls {
             return self.talk(TokioIo::new(stream), request, &target.host).await;
         }
@@ -179,19 +189,77 @@ impl HttpClient {
         let reply = match response {
             Ok(response) => {
                 let status = response.status().as_u16();
-                let retry_after_secs = response
-                    .headers()
-                    .get(RETRY_AFTER)
-                    .and_then(|value| value.to_str().ok())
-                    .and_then(|value| value.trim().parse().ok());
-                // A body that is too long or breaks off takes nothing back from the status.
-                let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-                let body = body.map_or_else(|_| Vec::new(), |body| body.to_bytes().to_vec());
+                let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                let retry_after_secs = after.and_then(|after| wait_secs(after, Timestamp::now()));
+                let body = beginning(response.into_body()).await;
                 Ok(Reply { status, retry_after_secs, body: String::from_utf8_lossy(&body).into_owned() })
             }
             Err(error) => Err(broken(error)),
         };
         driving.abort();
         reply
+    }
+}
+
+/// Connects to the first address that lets it in.
+///
+/// # Errors
+/// What the last one said.
+pub async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
+    let mut why = "it has no address".to_owned();
+    for address in addresses {
+        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => why = format!("{address}: {error}"),
+            Err(_) => why = format!("{address} let no connection in within {} s", CONNECT.as_secs()),
+        }
+    }
+    Err(why)
+}
+
+/// The beginning of a body. One that is too long or breaks off takes nothing back from the status.
+async fn beginning(mut body: Incoming) -> Vec<u8> {
+    let mut kept = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Some(data) = frame.data_ref() {
+            let room = MOST_BYTES - kept.len();
+            kept.extend_from_slice(data.get(..room).unwrap_or(data));
+            if kept.len() >= MOST_BYTES {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+/// Retry-After: seconds, or a date (RFC 9110, 10.2.3).
+fn wait_secs(after: &str, now: Timestamp) -> Option<u64> {
+    let after = after.trim();
+    let secs = match after.parse::<u64>() {
+        Ok(secs) => i64::try_from(secs).unwrap_or(i64::MAX),
+        Err(_) => rfc2822::DateTimeParser::new().parse_timestamp(after).ok()?.as_second() - now.as_second(),
+    };
+    u64::try_from(secs.clamp(0, LONGEST_WAIT_SECS)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_may_ask_for_seconds_or_for_a_date_and_for_an_hour_at_most() {
+        let now: Timestamp = "1994-11-06T08:49:07Z".parse().unwrap();
+        for (after, secs) in [
+            ("30", Some(30)),
+            (" 0 ", Some(0)),
+            ("86400", Some(3_600)),
+            ("99999999999999999999", None),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:40:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(wait_secs(after, now), secs, "{after}");
+        }
     }
 }

@@ -70,11 +70,12 @@ impl Refused {
         Self { why: why.into(), again: true, after_secs: None, secret: false }
     }
 
-    /// Reads the answer to a POST: 2xx is a success; 408, 425, 429 and 5xx may pass; the rest will not (spec I.7).
+    /// Reads the answer to a POST: 2xx is a success; 408, 425, 429 and 5xx may pass; the rest will not (spec I.7). What
+    /// the receiver says is told, without any secret that it may repeat.
     ///
     /// # Errors
     /// All but a success.
-    pub fn from_reply(what: &str, reply: Result<Reply, NoReply>) -> Result<Reply, Self> {
+    pub fn from_reply(what: &str, reply: Result<Reply, NoReply>, vault: &Vault) -> Result<Reply, Self> {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error @ (NoReply::Broken { .. } | NoReply::TooLong { .. })) => {
@@ -89,9 +90,14 @@ impl Refused {
         if (200..300).contains(&status) {
             return Ok(reply);
         }
-        let said = words::line(&reply.body, 200);
+        let said = words::line(&vault.hide(&reply.body), 200);
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        let why = format!("{what} answered HTTP {status}{said}");
+        let advice = match status {
+            300..400 => "; redirects are not followed, give the address that it leads to",
+            404 | 410 => "; is the address still right?",
+            _ => "",
+        };
+        let why = format!("{what} answered HTTP {status}{said}{advice}");
         let secret = matches!(status, 401 | 403);
         let again = matches!(status, 408 | 425 | 429) || status >= 500;
         Err(Self { why, again, after_secs, secret })
@@ -124,7 +130,7 @@ impl Senders {
                 Kind::Pagerduty => Box::new(pagerduty::PagerDuty::new(entry, http.clone(), vault.clone())),
                 Kind::Teams => Box::new(teams::Teams::new(entry, http.clone(), vault.clone())),
                 Kind::Webhook => Box::new(webhook::Webhook::new(entry, http.clone(), vault.clone())),
-                Kind::Smtp => Box::new(smtp::Smtp::new(entry, vault.clone())),
+                Kind::Smtp => Box::new(smtp::Smtp::new(entry, http.resolver(), vault.clone())),
                 Kind::Ses => Box::new(ses::Ses::new(entry, aws.clone())),
                 Kind::Sns => Box::new(sns::Sns::new(entry, aws.clone())),
             };
@@ -145,9 +151,10 @@ impl Senders {
         let (mut tries, mut renewed) = (0_u32, false);
         loop {
             tries += 1;
-            let refused = match place.receiver.deliver(page).await {
-                Ok(()) => return DeliveryResult::Delivered,
-                Err(refused) => refused,
+            let refused = match tokio::time::timeout_at(give_up_at, place.receiver.deliver(page)).await {
+                Ok(Ok(())) => return DeliveryResult::Delivered,
+                Ok(Err(refused)) => refused,
+                Err(_) => Refused::for_now("it neither took the page nor refused it"),
             };
             // A secret may have been changed since it was read.
             let renew = refused.secret && !std::mem::replace(&mut renewed, true);
@@ -159,7 +166,7 @@ impl Senders {
             }
             let pause = pause(tries, refused.after_secs, fastrand::f64());
             if Instant::now() + pause >= give_up_at {
-                let why = format!("{} (given up after {tries} tries)", refused.why);
+                let why = format!("{} (given up after {tries} tries in {} s)", refused.why, place.limit.as_secs());
                 return DeliveryResult::GivenUp { why: why.into() };
             }
             tracing::warn!(receiver = page.receiver, page = page.id.0, reason = refused.why, "a page is tried again");
@@ -213,9 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_sorted_into_success_again_and_never() {
-        let reply = |status, retry_after_secs| {
-            Refused::from_reply("hook", Ok(Reply { status, retry_after_secs, body: "no\nway".into() }))
+    fn what_may_pass_is_tried_again_and_what_will_not_is_given_up() {
+        let reply = |status, after| {
+            let reply = Reply { status, retry_after_secs: after, body: "no\nway".into() };
+            Refused::from_reply("hook", Ok(reply), &Vault::new(None))
         };
         assert!(reply(202, None).is_ok());
         for status in [408, 425, 429, 500, 503] {
@@ -227,5 +235,6 @@ mod tests {
         assert_eq!(reply(429, Some(30)).unwrap_err().after_secs, Some(30));
         assert!(reply(403, None).unwrap_err().secret);
         assert_eq!(reply(400, None).unwrap_err().why, "hook answered HTTP 400: no way");
+        assert!(reply(302, None).unwrap_err().why.contains("redirects are not followed"));
     }
 }

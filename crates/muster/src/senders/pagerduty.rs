@@ -13,6 +13,13 @@ use crate::config::{receivers::ReceiverEntry, secret::SecretRef};
 const US: &str = "https://events.pagerduty.com/v2/enqueue";
 const EU: &str = "https://events.eu.pagerduty.com/v2/enqueue";
 
+/// Characters of a key and of a summary.
+const KEY: usize = 255;
+const SUMMARY: usize = 1_024;
+/// Lines of details, and characters of each: together far below the 512 KB of an event.
+const LINES: usize = 50;
+const LINE: usize = 1_000;
+
 /// A PagerDuty service.
 #[derive(Debug)]
 pub struct PagerDuty {
@@ -41,6 +48,10 @@ impl PagerDuty {
 #[async_trait]
 impl Receiver for PagerDuty {
     async fn deliver(&self, page: &Page) -> Result<(), Refused> {
+        if page.kind == PageKind::Heartbeat {
+            let why = "PagerDuty: a heartbeat would wake somebody; have it sent to a webhook that shouts when it stops";
+            return Err(Refused::for_good(why));
+        }
         let Some(key) = &self.key else { return Err(Refused::for_good("PagerDuty: no key is configured")) };
         let key = self.vault.for_receiver(key).await?;
         let url = match &self.url {
@@ -49,37 +60,34 @@ impl Receiver for PagerDuty {
         };
         let body = event(page, key.expose());
         let reply = self.http.post(&url, self.allowed, &[], body.to_string().into_bytes()).await;
-        Refused::from_reply("PagerDuty", reply).map(drop)
+        Refused::from_reply("PagerDuty", reply, &self.vault).map(drop)
     }
 }
 
 fn event(page: &Page, routing_key: &str) -> Value {
-    let action = match page.kind {
-        PageKind::Resolved => "resolve",
-        PageKind::Firing | PageKind::Update | PageKind::Heartbeat => "trigger",
-    };
+    let resolved = page.kind == PageKind::Resolved;
     let mut event = json!({
         "routing_key": routing_key,
-        "event_action": action,
-        "dedup_key": words::cut(&page.key, 255),
+        "event_action": if resolved { "resolve" } else { "trigger" },
+        "dedup_key": words::cut(&page.key, KEY),
         "client": "muster",
     });
-    if action == "trigger" {
-        let hosts: Vec<Value> = page
-            .samples
-            .iter()
-            .map(|host| json!({ "host": host.subject, "machine": host.machine, "zone": host.zone, "says": host.says }))
-            .collect();
+    if !resolved {
+        let details: Vec<_> = page.lines.iter().take(LINES).map(|line| words::cut(line, LINE)).collect();
+        let left_out = page.lines.len().saturating_sub(LINES);
+        let hosts: Vec<String> =
+            page.samples.iter().take(LINES).map(|host| words::line(&words::host(host), LINE)).collect();
         event["payload"] = json!({
-            "summary": words::cut(&page.title, 1_024),
-            "source": words::cut(page.clusters.first().map_or("muster", String::as_str), 255),
+            "summary": words::cut(&page.title, SUMMARY),
+            "source": words::cut(page.clusters.first().map_or("muster", String::as_str), KEY),
             "severity": words::severity(page),
             "timestamp": page.since.to_string(),
             "component": words::clusters(page),
-            "group": page.trouble,
+            "group": words::last(page.clusters.first().map_or("muster", String::as_str)),
             "class": page.trouble,
             "custom_details": {
-                "lines": page.lines,
+                "lines": details,
+                "lines_left_out": left_out,
                 "hosts": page.hosts,
                 "samples": hosts,
                 "cases": page.cases,

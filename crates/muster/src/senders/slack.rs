@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use engine::ports::{Page, PageKind, Severity};
+use engine::ports::{Page, PageKind};
+use jiff::{fmt::rfc2822, tz::TimeZone};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{Receiver, Refused, http::HttpClient, target::Allowed, vault::Vault, words};
@@ -13,10 +15,14 @@ use crate::config::{
     secret::SecretRef,
 };
 
-/// Characters of a header, of a section, and lines shown.
+/// Characters of the fallback text, a header, a section, an element of a context, and one line.
+const TEXT: usize = 3_000;
 const HEADER: usize = 150;
-const SECTION: usize = 2_900;
-const LINES: usize = 20;
+const SECTION: usize = 3_000;
+const CONTEXT: usize = 1_900;
+const LINE: usize = 600;
+/// Hosts named in an attachment's field.
+const HOSTS: usize = 5;
 
 /// A Slack channel.
 #[derive(Debug)]
@@ -41,68 +47,74 @@ impl Receiver for Slack {
     async fn deliver(&self, page: &Page) -> Result<(), Refused> {
         let Some(url) = &self.url else { return Err(Refused::for_good("Slack: no url is configured")) };
         let url = self.vault.for_receiver(url).await?;
-        let body = if self.attachment { attachment(page) } else { blocks(page) };
-        let reply = self.http.post(url.expose(), self.allowed, &[], body.to_string().into_bytes()).await;
-        Refused::from_reply("Slack", reply).map(drop)
+        let (body, kind) = if self.attachment {
+            let json = attachment(page).to_string();
+            let form = format!("payload={}", utf8_percent_encode(&json, NON_ALPHANUMERIC));
+            (form, "application/x-www-form-urlencoded")
+        } else {
+            (blocks(page).to_string(), "application/json")
+        };
+        let headers = [("content-type", kind.to_owned())];
+        let reply = self.http.post(url.expose(), self.allowed, &headers, body.into_bytes()).await;
+        Refused::from_reply("Slack", reply, &self.vault).map(drop)
     }
 }
 
-/// Slack's three special characters.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-fn colour(page: &Page) -> &'static str {
-    match (page.kind, page.severity) {
-        (PageKind::Resolved | PageKind::Heartbeat, _) => "good",
-        (_, Severity::Critical) => "danger",
-        _ => "warning",
-    }
+/// At most so many characters, with Slack's three special ones written as it wants them.
+fn escaped(text: &str, most: usize) -> String {
+    words::escaped_within(text, most, |letter| match letter {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        _ => None,
+    })
 }
 
 fn blocks(page: &Page) -> Value {
-    let title = format!("{} {}", words::mark(page), page.title);
-    let mut text: Vec<String> =
-        page.lines.iter().take(LINES).map(|line| format!("• {}", escaped(&words::line(line, 500)))).collect();
-    for host in page.samples.iter().skip(1).take(LINES) {
-        let who = host.machine.as_deref().unwrap_or_else(|| words::last(&host.subject));
-        text.push(format!("• `{}` {}", escaped(who), escaped(&words::line(&host.says, 200))));
+    let title = words::title(page);
+    let mut lines: Vec<String> = page.lines.iter().map(|line| format!("• {}", escaped(line, LINE))).collect();
+    lines.extend(words::unnamed(page).map(|host| format!("• {}", escaped(&words::host(host), LINE))));
+    let beyond = words::beyond_samples(page);
+    if beyond > 0 && !page.samples.is_empty() {
+        lines.push(format!("• and {beyond} more hosts"));
     }
-    let text = words::cut(&text.join("\n"), SECTION).into_owned();
+    let text = words::lines_within(&lines, SECTION);
     let epoch = page.since.as_second();
     let since = format!("<!date^{epoch}^{{date_short_pretty}} {{time}}|{}>", page.since);
-    let context = format!("since {since} · {} · {}", escaped(&words::clusters(page)), escaped(&page.key));
+    let about = escaped(&format!("{} · {}", words::clusters(page), page.key), CONTEXT);
     let mut blocks = vec![json!({
         "type": "header",
         "text": { "type": "plain_text", "text": words::cut(&title, HEADER), "emoji": false },
     })];
+    if title.chars().count() > HEADER {
+        let whole = escaped(&title, SECTION);
+        blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": whole } }));
+    }
     if !text.is_empty() {
         blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } }));
     }
-    blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": words::cut(&context, 1_900) }] }));
-    json!({
-        "text": words::cut(&escaped(&title), 3_000),
-        "unfurl_links": false,
-        "attachments": [{ "color": colour(page), "blocks": blocks }],
-    })
+    let context = format!("since {since} · {about}");
+    blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": context }] }));
+    json!({ "text": escaped(&title, TEXT), "unfurl_links": false, "blocks": blocks })
 }
 
-/// One attachment with the fields Date and Host, as the watchdog scripts' readers know it (seed behaviour 3e).
+/// One attachment with the fields Date and Host, as the watchdog scripts' readers know it (seed behaviour 3e): good or
+/// danger, and the date as `date -R` writes it.
 fn attachment(page: &Page) -> Value {
-    let hosts: Vec<&str> = page
-        .samples
-        .iter()
-        .map(|host| host.machine.as_deref().unwrap_or_else(|| words::last(&host.subject)))
-        .take(5)
-        .collect();
+    let over = matches!(page.kind, PageKind::Resolved | PageKind::Heartbeat);
+    let hosts: Vec<&str> = page.samples.iter().take(HOSTS).map(words::who).collect();
+    let more = usize::try_from(page.hosts).unwrap_or(usize::MAX).saturating_sub(hosts.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let hosts = if hosts.is_empty() { format!("{} hosts", page.hosts) } else { format!("{}{more}", hosts.join(", ")) };
+    let at = rfc2822::to_string(&page.at.to_zoned(TimeZone::UTC)).unwrap_or_else(|_| page.at.to_string());
     json!({
         "attachments": [{
-            "text": words::cut(&escaped(&format!("{} {}", words::mark(page), page.title)), 3_000),
-            "color": colour(page),
+            "text": format!("{}\n", escaped(&words::title(page), TEXT - 1)),
+            "color": if over { "good" } else { "danger" },
             "mrkdwn_in": ["text"],
             "fields": [
-                { "title": "Date", "value": page.at.to_string(), "short": true },
-                { "title": "Host", "value": escaped(&hosts.join(", ")), "short": true },
+                { "title": "Date", "value": at, "short": true },
+                { "title": "Host", "value": escaped(&hosts, SECTION), "short": true },
             ],
         }],
     })

@@ -1,22 +1,29 @@
 //! E-mail by SMTP (spec I.6), over TLS: STARTTLS or from the first byte on. Without TLS only to this very machine.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engine::ports::{Page, PageKind};
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    Message,
     message::{
         Mailbox, MultiPart,
         header::{Header, HeaderName, HeaderValue},
     },
     transport::smtp::{
-        authentication::Credentials,
-        client::{Certificate, Tls, TlsParameters},
+        authentication::{Credentials, Mechanism},
+        client::{AsyncSmtpConnection, Certificate, TlsParameters},
+        extension::ClientId,
     },
 };
 
-use super::{Receiver, Refused, vault::Vault, words};
+use super::{
+    Receiver, Refused,
+    target::{self, Allowed, Forbidden, Resolver},
+    vault::Vault,
+    webhook::event_id,
+    words,
+};
 use crate::config::{
     receivers::{ReceiverEntry, Tls as TlsMode},
     secret::SecretRef,
@@ -24,9 +31,13 @@ use crate::config::{
 
 /// How long one try may take.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long one address of a server may take to let a connection in.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Codes by which a server says that it does not accept who logs in (RFC 4954).
+const LOGIN_CODES: [&str; 4] = ["530", "534", "535", "538"];
 
 /// A mail server and whom it tells.
-#[derive(Debug)]
 pub struct Smtp {
     host: String,
     port: u16,
@@ -36,12 +47,20 @@ pub struct Smtp {
     ca_file: Option<String>,
     from: String,
     to: Vec<String>,
+    allowed: Allowed,
+    resolver: Arc<dyn Resolver>,
     vault: Arc<Vault>,
 }
 
+impl std::fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
 impl Smtp {
-    /// The server of a configuration.
-    pub fn new(entry: &ReceiverEntry, vault: Arc<Vault>) -> Self {
+    /// The server of a configuration. A mail server may lie in the own network: most do.
+    pub fn new(entry: &ReceiverEntry, resolver: Arc<dyn Resolver>, vault: Arc<Vault>) -> Self {
         let tls = entry.tls.unwrap_or_default();
         let usual = match tls {
             TlsMode::Implicit => 465,
@@ -57,35 +76,63 @@ impl Smtp {
             ca_file: entry.ca_file.clone(),
             from: entry.from.clone().unwrap_or_default(),
             to: entry.to.clone(),
+            allowed: Allowed { private: true, ..entry.allowed() },
+            resolver,
             vault,
         }
     }
 
-    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, Refused> {
-        let tls = || -> Result<TlsParameters, Refused> {
-            let mut parameters = TlsParameters::builder(self.host.clone());
-            if let Some(path) = &self.ca_file {
-                let pem = std::fs::read(path).map_err(|error| Refused::for_now(format!("SMTP: {path}: {error}")))?;
-                let certificate = Certificate::from_pem(&pem)
-                    .map_err(|error| Refused::for_good(format!("SMTP: {path} holds no certificate: {error}")))?;
-                parameters = parameters.add_root_certificate(certificate);
+    /// The addresses to connect to: looked at, and not asked for again.
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, Refused> {
+        let found = target::addresses(&self.host, self.port, self.allowed, &*self.resolver).await;
+        let addresses = found.map_err(|error| {
+            let why = format!("SMTP server: {error}");
+            if matches!(error, Forbidden::Unresolved { .. }) { Refused::for_now(why) } else { Refused::for_good(why) }
+        })?;
+        if self.tls == TlsMode::None && !addresses.iter().all(|address| address.ip().is_loopback()) {
+            let why =
+                format!("SMTP server {}: it is another machine, and nothing is sent there without TLS", self.host);
+            return Err(Refused::for_good(why));
+        }
+        Ok(addresses)
+    }
+
+    fn trusted(&self) -> Result<TlsParameters, Refused> {
+        let mut parameters = TlsParameters::builder(self.host.clone());
+        if let Some(path) = &self.ca_file {
+            let pem = std::fs::read(path).map_err(|error| Refused::for_now(format!("SMTP: {path}: {error}")))?;
+            let certificate = Certificate::from_pem(&pem)
+                .map_err(|error| Refused::for_good(format!("SMTP: {path} holds no certificate: {error}")))?;
+            parameters = parameters.add_root_certificate(certificate);
+        }
+        parameters.build_rustls().map_err(|error| Refused::for_good(format!("SMTP: TLS: {error}")))
+    }
+
+    /// Sends a message over a connection of its own.
+    async fn send(&self, message: &Message) -> Result<(), Refused> {
+        let failed = |error| self.refusal(&error);
+        let addresses = self.addresses().await?;
+        let hello = ClientId::default();
+        let wrapped = if self.tls == TlsMode::Implicit { Some(self.trusted()?) } else { None };
+        let mut connection = AsyncSmtpConnection::connect_tokio1(&addresses[..], Some(CONNECT), &hello, wrapped, None)
+            .await
+            .map_err(failed)?;
+        if self.tls == TlsMode::Starttls {
+            if !connection.can_starttls() {
+                let why = format!("SMTP server {} offers no STARTTLS, and nothing is sent without", self.host);
+                return Err(Refused::for_good(why));
             }
-            parameters.build_rustls().map_err(|error| Refused::for_good(format!("SMTP: TLS: {error}")))
-        };
-        let tls = match self.tls {
-            TlsMode::Implicit => Tls::Wrapper(tls()?),
-            TlsMode::Starttls => Tls::Required(tls()?),
-            TlsMode::None => Tls::None,
-        };
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
-            .port(self.port)
-            .timeout(Some(LIMIT))
-            .tls(tls);
+            connection.starttls(self.trusted()?, &hello).await.map_err(failed)?;
+        }
         if let (Some(user), Some(password)) = (&self.user, &self.password) {
             let password = self.vault.for_receiver(password).await?;
-            transport = transport.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+            let login = Credentials::new(user.clone(), password.expose().to_owned());
+            connection.auth(&[Mechanism::Plain, Mechanism::Login], &login).await.map_err(failed)?;
         }
-        Ok(transport.build())
+        connection.send(message.envelope(), &message.formatted()).await.map_err(failed)?;
+        // It has taken the message: whether it says goodbye changes nothing.
+        let _ = connection.quit().await;
+        Ok(())
     }
 }
 
@@ -111,16 +158,27 @@ impl Header for AutoSubmitted {
 impl Receiver for Smtp {
     async fn deliver(&self, page: &Page) -> Result<(), Refused> {
         let message = message(page, &self.from, &self.to)?;
-        let transport = self.transport().await?;
-        transport.send(message).await.map(drop).map_err(|error| {
-            let why = format!("SMTP server {}: {}", self.host, causes(&error));
-            let wrong_password = error.status().is_some_and(|code| ["530", "535"].contains(&code.to_string().as_str()));
-            if error.is_permanent() {
-                Refused { secret: wrong_password, ..Refused::for_good(why) }
-            } else {
-                Refused::for_now(why)
+        match tokio::time::timeout(LIMIT, self.send(&message)).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                Err(Refused::for_now(format!("SMTP server {} was not done within {} s", self.host, LIMIT.as_secs())))
             }
-        })
+        }
+    }
+}
+
+impl Smtp {
+    fn refusal(&self, error: &lettre::transport::smtp::Error) -> Refused {
+        let host = &self.host;
+        let code = error.status().map(|code| code.to_string()).filter(|code| LOGIN_CODES.contains(&code.as_str()));
+        if let Some(code) = code {
+            // What the server says here may repeat what it was told.
+            let why = format!("SMTP server {host} did not accept the login ({code}); check user and password");
+            return Refused { secret: true, ..Refused::for_good(why) };
+        }
+        let why = format!("SMTP server {host}: {}", words::line(&self.vault.hide(&causes(error)), 400));
+        // A server without STARTTLS, or without a way to log in, will not have one in a minute.
+        if error.is_permanent() || error.is_client() { Refused::for_good(why) } else { Refused::for_now(why) }
     }
 }
 
@@ -134,7 +192,14 @@ fn causes(error: &dyn std::error::Error) -> String {
         }
         source = cause.source();
     }
-    words::line(&text, 400)
+    text
+}
+
+/// The id of an incident's first message, to which the others are answers.
+pub(super) fn thread_id(page: &Page) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '.' };
+    let thread: String = page.key.chars().map(plain).collect();
+    format!("<{}@muster.invalid>", thread.trim_matches('.'))
 }
 
 /// One message. All of one incident hang together in a mail reader.
@@ -142,22 +207,17 @@ fn message(page: &Page, from: &str, to: &[String]) -> Result<Message, Refused> {
     let mailbox = |text: &str| {
         text.parse::<Mailbox>().map_err(|error| Refused::for_good(format!("SMTP: {text} is no mail address: {error}")))
     };
-    let thread: String = page
-        .key
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || "-.".contains(letter) { letter } else { '.' })
-        .collect();
-    let first = format!("<{thread}@muster.invalid>");
+    let first = thread_id(page);
     let own = match page.kind {
         PageKind::Firing => first.clone(),
-        _ => format!("<{thread}.{}@muster.invalid>", page.id),
+        _ => format!("<{}@muster.invalid>", event_id(page)),
     };
     let mut message = Message::builder()
         .from(mailbox(from)?)
-        .subject(words::line(&format!("{} {}", words::mark(page), page.title), 200))
+        .subject(words::line(&words::title(page), 200))
         .message_id(Some(own))
         .header(AutoSubmitted("auto-generated".to_owned()));
-    if page.kind != PageKind::Firing {
+    if matches!(page.kind, PageKind::Update | PageKind::Resolved) {
         message = message.in_reply_to(first.clone()).references(first);
     }
     for address in to {

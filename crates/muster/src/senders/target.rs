@@ -138,26 +138,30 @@ pub fn parse(url: &str, allowed: Allowed) -> Result<Target, Forbidden> {
     Ok(Target { tls, host, port, path })
 }
 
-/// Resolves a target, once. One forbidden address among several forbids them all: which one would be taken is chance.
+/// Resolves a host, once, to the addresses that a connection may go to; there is at least one. One forbidden address
+/// among several forbids them all: which one would be taken is chance.
 ///
 /// # Errors
 /// When it does not resolve, or to an address that is not allowed.
-pub async fn address(target: &Target, allowed: Allowed, resolver: &dyn Resolver) -> Result<SocketAddr, Forbidden> {
-    let bare = target.host.trim_start_matches('[').trim_end_matches(']');
+pub async fn addresses(
+    host: &str,
+    port: u16,
+    allowed: Allowed,
+    resolver: &dyn Resolver,
+) -> Result<Vec<SocketAddr>, Forbidden> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let unresolved = |why: String| Forbidden::Unresolved { host: host.to_owned(), why };
     let addresses = match bare.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, target.port)],
-        Err(_) => resolver
-            .resolve(&target.host, target.port)
-            .await
-            .map_err(|why| Forbidden::Unresolved { host: target.host.clone(), why })?,
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => resolver.resolve(host, port).await.map_err(unresolved)?,
     };
-    for address in &addresses {
-        check(&target.host, address.ip(), allowed)?;
+    if addresses.is_empty() {
+        return Err(unresolved("it has no address".to_owned()));
     }
-    addresses
-        .first()
-        .copied()
-        .ok_or_else(|| Forbidden::Unresolved { host: target.host.clone(), why: "it has no address".to_owned() })
+    for address in &addresses {
+        check(host, address.ip(), allowed)?;
+    }
+    Ok(addresses)
 }
 
 fn check(host: &str, address: IpAddr, allowed: Allowed) -> Result<(), Forbidden> {
@@ -192,17 +196,21 @@ fn class(address: IpAddr) -> Class {
 }
 
 fn class_v4(address: Ipv4Addr) -> Class {
-    let [a, b, c, _] = address.octets();
-    match (a, b, c) {
+    let [a, b, c, d] = address.octets();
+    match (a, b, c, d) {
+        // What other clouds serve their metadata at: Azure, Alibaba, Oracle.
+        (168, 63, 129, 16) | (100, 100, 100, 200) | (192, 0, 0, 192) => {
+            Class::LinkLocal("an address of cloud metadata")
+        }
+        (169, 254, ..) => Class::LinkLocal("a link-local address, as cloud metadata has"),
         (0, ..) => Class::Never("an address of this very network"),
         (127, ..) => Class::Private("loopback"),
-        (10, ..) | (192, 168, _) => Class::Private("a private address"),
-        (172, 16..=31, _) => Class::Private("a private address"),
-        (100, 64..=127, _) => Class::Private("an address of a carrier's own network"),
-        (169, 254, _) => Class::LinkLocal("a link-local address, as cloud metadata has"),
-        (192, 0, 0) => Class::Private("an address for protocols"),
-        (198, 18..=19, _) => Class::Private("an address for measurements"),
-        (192, 0, 2) | (198, 51, 100) | (203, 0, 113) => Class::Never("an address for examples"),
+        (10, ..) | (192, 168, ..) | (172, 16..=31, ..) => Class::Private("a private address"),
+        (100, 64..=127, ..) => Class::Private("an address of a carrier's own network"),
+        (192, 0, 0, _) => Class::Private("an address for protocols"),
+        (198, 18..=19, ..) => Class::Private("an address for measurements"),
+        (192, 0, 2, _) | (198, 51, 100, _) | (203, 0, 113, _) => Class::Never("an address for examples"),
+        (192, 88, 99, _) => Class::Never("a relay of 6to4"),
         (224..=239, ..) => Class::Never("a multicast address"),
         (240..=255, ..) => Class::Never("a reserved address"),
         _ => Class::Public,
@@ -217,30 +225,39 @@ fn class_v6(address: Ipv6Addr) -> Class {
     if address.is_loopback() {
         return Class::Private("loopback");
     }
-    // EC2's metadata and time services (fd00:ec2::254 and its like).
-    if segments[0] == 0xfd00 && segments[1] == 0x0ec2 {
-        return Class::LinkLocal("an address of cloud metadata");
-    }
-    match segments[0] {
-        0xfc00..=0xfdff => return Class::Private("a private address"),
-        0xfe80..=0xfebf => return Class::LinkLocal("a link-local address"),
-        0xfec0..=0xfeff => return Class::Private("a private address"),
-        0xff00..=0xffff => return Class::Never("a multicast address"),
-        _ => {}
-    }
-    let v4 = |high: u16, low: u16| {
+    let within = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         class_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // Mapped (::ffff:0:0/96) and compatible (::/96), and what translators make of them (64:ff9b::/96, 64:ff9b:1::/48).
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low),
-        [0x64, 0xff9b, .., high, low] => v4(high, low),
+        // EC2's metadata, time and name services (fd00:ec2::254 and its like), and Google's metadata.
+        [0xfd00, 0x0ec2, ..] | [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254] => {
+            Class::LinkLocal("an address of cloud metadata")
+        }
+        [0xfc00..=0xfdff, ..] => Class::Private("a private address"),
+        [0xfe80..=0xfebf, ..] => Class::LinkLocal("a link-local address"),
+        [0xfec0..=0xfeff, ..] => Class::Private("a private address"),
+        [0xff00..=0xffff, ..] => Class::Never("a multicast address"),
+        // Mapped (::ffff:0:0/96), compatible (::/96), and translated (::ffff:0:0:0/96, 64:ff9b::/96).
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => within(high, low),
+        // Translated within a network of one's own (64:ff9b:1::/48, RFC 8215): at the end, or where RFC 6052 puts it.
+        [0x64, 0xff9b, 1, first, second, third, high, low] => {
+            let split = within(first, (second & 0xff) << 8 | third >> 8);
+            match (within(high, low), split) {
+                (Class::LinkLocal(kind), _) | (_, Class::LinkLocal(kind)) => Class::LinkLocal(kind),
+                _ => Class::Private("an address of a translator's own"),
+            }
+        }
         // 6to4 and Teredo carry an address of IPv4 within.
-        [0x2002, high, low, ..] => v4(high, low),
-        [0x2001, 0, .., high, low] => v4(!high, !low),
-        [0x2001, 0x0db8, ..] => Class::Never("an address for examples"),
-        _ => Class::Public,
+        [0x2002, high, low, ..] => within(high, low),
+        [0x2001, 0, .., high, low] => within(!high, !low),
+        [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => Class::Never("an address for examples"),
+        // ISATAP carries one as well.
+        [0x2000..=0x3fff, _, _, _, 0 | 0x0200, 0x5efe, high, low] => within(high, low),
+        [0x2000..=0x3fff, ..] => Class::Public,
+        _ => Class::Never("an address that nobody was given"),
     }
 }
 
@@ -260,7 +277,8 @@ mod tests {
     /// What a URL comes to when every name resolves to a public address.
     async fn outcome(url: &str, allowed: Allowed) -> Result<SocketAddr, Forbidden> {
         let target = parse(url, allowed)?;
-        address(&target, allowed, &Says(vec!["93.184.216.34"])).await
+        let found = addresses(&target.host, target.port, allowed, &Says(vec!["93.184.216.34"])).await?;
+        Ok(found[0])
     }
 
     const INSIDE: &[&str] = &[
@@ -302,6 +320,8 @@ mod tests {
         "https://100.127.255.255/",
         "https://198.18.0.1/",
         "https://192.0.0.1/",
+        "https://[64:ff9b:1:a00:0:100::]/",
+        "https://[2606:4700::200:5efe:10.0.0.1]/",
         "https://[fc00::1]/",
         "https://[fdab::1]/",
         "https://[fec0::1]/",
@@ -338,6 +358,12 @@ mod tests {
         "https://[fe80::1]/",
         "https://[fd00:ec2::254]/",
         "https://[fd00:0ec2:0:0:0:0:0:254]/",
+        "https://[fd20:ce::254]/",
+        "https://[64:ff9b:1:a9fe:a9:fe00::]/",
+        "https://[2001:db9::5efe:169.254.169.254]/",
+        "https://168.63.129.16/",
+        "https://100.100.100.200/",
+        "https://192.0.0.192/",
     ];
 
     const NOWHERE: &[&str] = &[
@@ -351,6 +377,11 @@ mod tests {
         "https://[ff02::1]/",
         "https://192.0.2.1/",
         "https://[2001:db8::1]/",
+        "https://[3fff::1]/",
+        "https://[100::1]/",
+        "https://[4000::1]/",
+        "https://[2002:e000:1::]/",
+        "https://192.88.99.1/",
     ];
 
     #[tokio::test]
@@ -407,14 +438,17 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_judged_by_all_the_addresses_it_has() {
         let target = parse("https://hooks.example.com/a", Allowed::default()).unwrap();
-        for addresses in [vec!["127.0.0.1"], vec!["93.184.216.34", "10.0.0.1"], vec!["169.254.169.254"], vec!["::1"]] {
-            let found = address(&target, Allowed::default(), &Says(addresses.clone())).await;
-            assert!(matches!(found, Err(Forbidden::Address { .. })), "{addresses:?}: {found:?}");
+        let of = async |answers: Vec<&'static str>| {
+            addresses(&target.host, target.port, Allowed::default(), &Says(answers)).await
+        };
+        for answers in [vec!["127.0.0.1"], vec!["93.184.216.34", "10.0.0.1"], vec!["169.254.169.254"], vec!["::1"]] {
+            let found = of(answers.clone()).await;
+            assert!(matches!(found, Err(Forbidden::Address { .. })), "{answers:?}: {found:?}");
         }
-        let found = address(&target, Allowed::default(), &Says(Vec::new())).await;
+        let found = of(Vec::new()).await;
         assert!(matches!(found, Err(Forbidden::Unresolved { .. })), "{found:?}");
-        let found = address(&target, Allowed::default(), &Says(vec!["93.184.216.34"])).await.unwrap();
-        assert_eq!(found, "93.184.216.34:443".parse().unwrap());
+        let found = of(vec!["93.184.216.34", "2606:4700::1111"]).await.unwrap();
+        assert_eq!(found, ["93.184.216.34:443".parse().unwrap(), "[2606:4700::1111]:443".parse().unwrap()]);
     }
 
     #[test]

@@ -5,13 +5,25 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use engine::ports::{Page, PageKind};
+use engine::ports::Page;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
+use serde::Serialize;
 use sha2::Sha256;
 
-use super::{Receiver, Refused, http::HttpClient, target::Allowed, vault::Vault};
+use super::{Receiver, Refused, http::HttpClient, target::Allowed, vault::Vault, words};
 use crate::config::{receivers::ReceiverEntry, secret::SecretRef};
+
+/// The version of the body; it grows when a field changes its meaning, not when one is added.
+const VERSION: u32 = 1;
+
+/// What is posted: a page, as the journal keeps it.
+#[derive(Serialize)]
+struct Body<'a> {
+    version: u32,
+    #[serde(flatten)]
+    page: &'a Page,
+}
 
 /// A webhook.
 #[derive(Debug)]
@@ -35,18 +47,12 @@ impl Receiver for Webhook {
     async fn deliver(&self, page: &Page) -> Result<(), Refused> {
         let Some(url) = &self.url else { return Err(Refused::for_good("the webhook has no url")) };
         let url = self.vault.for_receiver(url).await?;
-        let body = serde_json::to_vec(page)
+        let body = serde_json::to_vec(&Body { version: VERSION, page })
             .map_err(|error| Refused::for_good(format!("the page cannot be written: {error}")))?;
-        let kind = match page.kind {
-            PageKind::Firing => "firing",
-            PageKind::Update => "update",
-            PageKind::Resolved => "resolved",
-            PageKind::Heartbeat => "heartbeat",
-        };
         let timestamp = Timestamp::now().as_second().to_string();
         let mut headers = vec![
             ("x-event-id", event_id(page)),
-            ("x-event-type", format!("muster.{kind}")),
+            ("x-event-type", format!("muster.{}", words::kind(page))),
             ("x-timestamp", timestamp.clone()),
         ];
         let mut signatures = Vec::new();
@@ -58,15 +64,18 @@ impl Receiver for Webhook {
             headers.push(("x-signature", signatures.join(",")));
         }
         let reply = self.http.post(url.expose(), self.allowed, &headers, body).await;
-        Refused::from_reply("the webhook", reply).map(drop)
+        Refused::from_reply("the webhook", reply, &self.vault).map(drop)
     }
 }
 
-/// The same at every try, over restarts too: incident, kind and number of the page.
-fn event_id(page: &Page) -> String {
+/// The same at every try, over restarts too, and another one for every other page: a UUID (version 8, RFC 9562) of the
+/// incident, the page's number and its time.
+pub(super) fn event_id(page: &Page) -> String {
     use sha2::Digest as _;
-    let digest = Sha256::digest(format!("{}\n{}\n{}", page.key, page.id, page.at));
-    let hex = hex::encode(digest);
+    let mut bytes: [u8; 32] = Sha256::digest(format!("{}\n{}\n{}", page.key, page.id, page.at)).into();
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = hex::encode(bytes);
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
