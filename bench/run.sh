@@ -26,8 +26,11 @@ echo "==> calls of the API, in virtual time"
 echo "==> a storm: pages made of it, and what telling costs"
 "$built/storm"
 
-echo "==> from an event to its page, beside fdatasync of the same disk"
-"$built/latency"
+echo "==> the same storms with the real senders, and receivers that refuse, hang and cut"
+"$built/storm_receivers" --dir "$CARGO_TARGET_DIR" || echo "a bar was missed"
+
+echo "==> from an event to its intent and its page, beside fdatasync of the same disk"
+"$built/latency" --dir "$CARGO_TARGET_DIR" || echo "a bar was missed"
 
 echo "==> virtual time, and the weight of a pretend account of 100,000 hosts"
 "$built/examples/speed"

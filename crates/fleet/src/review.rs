@@ -616,10 +616,12 @@ impl Fleet {
     pub(crate) fn looked_at_machine(&mut self, slot: Slot, at: Millis, effects: &mut Vec<Effect>) {
         let Some(machine) = self.machines.get(slot) else { return };
         let (first, hosts) = (machine.first_case, self.hosts_of(machine));
+        let checks_were_read = machine.status.confirmed_at >= at;
         for case in self.cases_from(first) {
             self.look_agrees(case, at, effects);
         }
-        for host in hosts {
+        // Whether the status checks still fail, a ping or a group cannot say.
+        for host in hosts.into_iter().filter(|_| checks_were_read) {
             let first = self.hosts.get(host).map_or(NO_CASE, |host| host.first_case);
             if let Some(case) = self.case_of_kind(first, Trouble::HostImpaired) {
                 self.look_agrees(case, at, effects);

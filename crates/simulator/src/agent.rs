@@ -7,7 +7,8 @@
 use crate::{
     seed::Purpose,
     world::{
-        CheckKind, CheckStatus, HostId, HostStatus, MachineId, MachineState, PlaceId, Process, World, agenda::Deed,
+        Boots, CheckKind, CheckStatus, HostId, HostStatus, MachineId, MachineState, PlaceId, Process, StopCode, World,
+        agenda::Deed,
     },
 };
 
@@ -163,6 +164,9 @@ impl World {
     }
 
     pub(crate) fn agent_dies(&mut self, machine: MachineId) {
+        if let Some(found) = self.machines.get_mut(machine.index()) {
+            found.agent.doomed = true;
+        }
         self.crash_agent(machine, false);
     }
 
@@ -170,9 +174,20 @@ impl World {
         if !self.same_epoch(machine, epoch) {
             return;
         }
-        self.machines[machine.index()].agent.process = Process::Alive;
+        let agent = &mut self.machines[machine.index()].agent;
+        if agent.docker_sick {
+            // The agent is a container: without Docker systemd tries in vain, again and again.
+            let restart = self.habits.restart_ms;
+            let delay = self.draw(Purpose::Backoff, restart);
+            self.later(delay, Deed::Restarted(machine, epoch));
+            return;
+        }
+        agent.process = if agent.doomed { Process::Crashed } else { Process::Alive };
+        let lives = agent.process == Process::Alive;
         self.note_truth(machine);
-        self.later(0, Deed::Connect(machine, epoch));
+        if lives {
+            self.later(0, Deed::Connect(machine, epoch));
+        }
     }
 
     /// The agent's process lives on and does nothing.
@@ -186,7 +201,17 @@ impl World {
         self.note_truth(machine);
     }
 
-    /// Somebody restarts the agent (SSM, or by hand). Cures a crash and a hang; a sick Docker stays sick.
+    /// Whether the agent of a machine comes back when somebody starts it now: its image lets it live, and Docker answers.
+    pub fn agent_would_start(&self, machine: MachineId) -> bool {
+        self.machines.get(machine.index()).is_some_and(|found| {
+            let template = found.template.and_then(|template| self.templates.get(template.index()));
+            let never = template.is_some_and(|template| template.boots == Boots::NeverRegisters);
+            !never && !found.agent.doomed && !found.agent.docker_sick
+        })
+    }
+
+    /// Somebody restarts the agent (SSM, or by hand). Cures a crash and a hang; not a sick Docker, nor an image that kills
+    /// its agents.
     pub fn restart_agent(&mut self, machine: MachineId) {
         let Some(found) = self.machines.get_mut(machine.index()) else { return };
         if found.state != MachineState::Running {
@@ -226,11 +251,66 @@ impl World {
             return;
         }
         found.agent.cut = false;
-        if found.state == MachineState::Running {
+        if found.state == MachineState::Running && !found.ssm_stopped {
             found.ping_lost_at = None;
         }
         self.tries_again(machine);
         self.note_truth(machine);
+    }
+
+    /// The machine's SSM agent stops, or runs again. Nothing else changes.
+    pub fn stop_ssm(&mut self, machine: MachineId, stopped: bool) {
+        let now = self.now;
+        let Some(found) = self.machines.get_mut(machine.index()) else { return };
+        found.ssm_stopped = stopped;
+        if stopped {
+            found.ping_lost_at = found.ping_lost_at.or(Some(now));
+        } else if found.state == MachineState::Running && !found.agent.cut {
+            found.ping_lost_at = None;
+        }
+    }
+
+    /// The machine goes down to come up again: everything on it ends at once; ECS hears of the tasks when the agent is
+    /// back.
+    pub(crate) fn goes_down(&mut self, machine: MachineId) {
+        let now = self.now;
+        let Some(found) = self.machines.get_mut(machine.index()) else { return };
+        if found.state != MachineState::Running {
+            return;
+        }
+        (found.agent.process, found.agent.flaps_every) = (Process::Absent, 0);
+        found.ping_lost_at = found.ping_lost_at.or(Some(now));
+        let cut = found.agent.cut;
+        let epoch = self.next_epoch(machine);
+        if !cut {
+            self.disconnect(machine);
+        }
+        let reboot = self.habits.reboot_ms;
+        let delay = self.draw(Purpose::Boot, reboot);
+        self.later(delay, Deed::Booted(machine, epoch));
+        self.note_truth(machine);
+    }
+
+    pub(crate) fn booted(&mut self, machine: MachineId, epoch: u32) {
+        if !self.same_epoch(machine, epoch) {
+            return;
+        }
+        let found = &mut self.machines[machine.index()];
+        if found.state != MachineState::Running {
+            return;
+        }
+        found.agent.docker_sick = false;
+        found.ssm_stopped = false;
+        if !found.agent.cut {
+            found.ping_lost_at = None;
+        }
+        match self.registration(machine) {
+            Some(host) => {
+                self.end_tasks(host, StopCode::EssentialContainerExited, "Essential container in task exited");
+                self.agent_restarted(machine, epoch);
+            }
+            None => self.register(machine),
+        }
     }
 
     /// Docker stops answering, or answers again.

@@ -497,10 +497,11 @@ impl Json<'_> {
             Stage::Launching | Stage::Terminating => {
                 self.raw(r#","LifecycleActionToken":"#);
                 self.named(|namer, out| namer.write_event(change.serial ^ (1 << 62), out));
-                let (hook, transition) = if stage == Stage::Launching {
-                    ("launch-hook", "LAUNCHING")
-                } else {
-                    ("ecs-managed-draining-termination-hook", "TERMINATING")
+                let managed = self.world.group(group).is_some_and(|group| group.managed_draining);
+                let (hook, transition) = match (stage, managed) {
+                    (Stage::Launching, _) => ("launch-hook", "LAUNCHING"),
+                    (_, true) => ("ecs-managed-draining-termination-hook", "TERMINATING"),
+                    (_, false) => ("terminate-hook", "TERMINATING"),
                 };
                 self.raw(&format!(
                     r#","LifecycleHookName":"{hook}","LifecycleTransition":"autoscaling:EC2_INSTANCE_{transition}","Origin":"AutoScalingGroup","Destination":"EC2"}}}}"#

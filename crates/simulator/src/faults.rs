@@ -15,6 +15,16 @@ pub struct Faults {
     pub ssm: SsmFaults,
     /// Receivers of pages.
     pub sink: SinkFaults,
+    /// Actions that operators have written.
+    pub custom: CustomFaults,
+}
+
+/// Faults of actions that operators have written.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CustomFaults {
+    /// Actions that run and fail.
+    pub fail: f64,
 }
 
 /// Faults of commands on machines.
@@ -57,6 +67,10 @@ impl SsmFaults {
 pub struct SinkFaults {
     /// Tries that are refused for the moment: 429, 500, a reset connection.
     pub refuse: f64,
+    /// Tries that are answered late, after up to `slow-secs`.
+    pub slow: f64,
+    /// How late a receiver may answer.
+    pub slow_secs: u32,
     /// Tries that are taken and then not answered: they are repeated, with the same key.
     pub accept_then_silent: f64,
     /// Pages that are given up, after all tries.

@@ -16,6 +16,7 @@
 //! | changes as EventBridge events | [`events`] |
 //! | what becomes of them on the way | [`courier`] |
 //! | what goes wrong with events and calls | [`faults`] |
+//! | commands on machines | [`command`] |
 //! | the API's token buckets | [`throttle`] |
 //! | whether what was recorded can stand beside the truth | [`judges`] |
 //! | seeded stories by the thousand, lived and judged | [`swarm`] |
@@ -24,6 +25,7 @@
 pub mod agent;
 pub mod bus;
 pub mod clock;
+pub mod command;
 pub mod courier;
 pub mod direct;
 pub mod events;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::{
     clock::Moment,
+    command::Commands,
     courier::{Courier, Parcel},
     faults::{Fate, Faults},
     seed::{Purpose, Random, Streams},
@@ -24,6 +25,8 @@ pub struct Simulation {
     pub throttle: Throttle,
     /// What happened to the events on their way.
     pub courier: Courier,
+    /// Commands that were sent to machines.
+    pub commands: Commands,
     seed: u64,
     ends: Moment,
     timeline: VecDeque<Planned>,
@@ -45,6 +48,7 @@ impl Simulation {
             world,
             faults,
             courier,
+            commands: Commands::default(),
             seed,
             ends,
             timeline: timeline.into(),

@@ -76,6 +76,45 @@ pub enum Deed {
         /// Why.
         message: Option<String>,
     },
+    /// A group's limits; without a number, the one it has, and with neither its desired capacity is its maximum.
+    Limits {
+        /// Which group.
+        group: GroupId,
+        /// Least.
+        min: Option<u32>,
+        /// Most.
+        max: Option<u32>,
+    },
+    /// A process of a group is suspended, or resumed.
+    Suspend {
+        /// Which group.
+        group: GroupId,
+        /// `Launch`, `Terminate`, `ReplaceUnhealthy`.
+        process: String,
+        /// Suspended or resumed.
+        suspended: bool,
+    },
+    /// Standalone tasks are started, with the definition of a service.
+    RunTasks {
+        /// Whose definition.
+        service: ServiceId,
+        /// How many.
+        count: u32,
+    },
+    /// The tasks of a service are protected from scale-in, or no longer.
+    ProtectTasks {
+        /// Which service.
+        service: ServiceId,
+        /// Protected.
+        protected: bool,
+    },
+    /// A container instance is tagged.
+    Tag {
+        /// Whose.
+        whom: Cohort,
+        /// Name and value.
+        tags: Vec<(String, String)>,
+    },
     /// A service is rolled out again.
     Deploy {
         /// Which.
@@ -119,6 +158,8 @@ pub enum ToMachine {
     Maintenance,
     MaintenanceOver,
     MachineReboot,
+    SsmStop,
+    SsmStart,
     MassReconnect { within_ms: u32 },
     Drain,
     Undrain,
@@ -238,6 +279,33 @@ impl Deed {
                 }
                 world.group_notices(*group);
             }
+            Self::Limits { group, min, max } => {
+                let Some(held) = world.group(*group).map(|held| (held.min, held.max, held.desired)) else { return };
+                let full = if min.is_none() { held.2 } else { held.1 };
+                refused(world.set_group_limits(*group, min.unwrap_or(held.0), max.unwrap_or(full)));
+            }
+            Self::Suspend { group, process, suspended } => {
+                refused(world.suspend_process(*group, process, *suspended));
+            }
+            Self::RunTasks { service, count } => {
+                let Some((cluster, definition)) = world.service(*service).map(|it| (it.cluster, it.definition)) else {
+                    return;
+                };
+                for _ in 0..*count {
+                    if let Err(why) = world.run_task(cluster, definition) {
+                        tracing::debug!(why, "a planned task found no room");
+                    }
+                }
+            }
+            Self::ProtectTasks { service, protected } => refused(world.protect_tasks(*service, *protected)),
+            Self::Tag { whom, tags } => {
+                for machine in whom.members(world) {
+                    let Some(host) = world.registration(machine) else { continue };
+                    for (key, value) in tags {
+                        refused(world.tag_host(host, key, value));
+                    }
+                }
+            }
             Self::Deploy { service } => world.deploy(*service),
             Self::DesiredCount { service, to } => refused(world.set_desired_count(*service, *to)),
             Self::DeleteCluster { cluster } => refused(world.delete_cluster(*cluster)),
@@ -276,6 +344,8 @@ impl ToMachine {
             Self::MaintenanceOver => world.schedule_maintenance(machine, None),
             // Refused for a machine that does not run, as EC2 does.
             Self::MachineReboot => drop(world.reboot(machine)),
+            Self::SsmStop => world.stop_ssm(machine, true),
+            Self::SsmStart => world.stop_ssm(machine, false),
             Self::MassReconnect { within_ms } => world.recycle_now(&[machine], i64::from(within_ms)),
             Self::Drain | Self::Undrain | Self::Deregister => {
                 let Some(host) = world.registration(machine) else { return };

@@ -3,17 +3,18 @@
 
 use engine::ports::{Act, ActResult, Intent};
 
+use super::on_host;
 use crate::{
     clock::{Moment, SECOND},
     faults::Fate,
     simulation::Simulation,
-    world::{HostId, HostStatus, Lifecycle, MachineId, MachineState, PlaceId, World, control::Refusal},
+    world::{Happened, HostId, HostStatus, Lifecycle, MachineId, MachineState, PlaceId, World, control::Refusal},
 };
 
 /// How long a call of the API takes.
-const CALL_MS: i64 = 300;
-/// How long a command on a host takes: delivered, run, and the agent asked whether it answers.
-const COMMAND_MS: i64 = 12 * SECOND;
+pub(super) const CALL_MS: i64 = 300;
+/// How long a caller waits for an answer that does not come.
+const PATIENCE_MS: i64 = 15 * SECOND;
 
 /// An act that has begun: what comes of it, and when.
 #[derive(Clone, Debug)]
@@ -22,25 +23,6 @@ pub struct Begun {
     pub ends_at: Moment,
     /// What is then seen.
     pub result: ActResult<'static>,
-}
-
-/// Something that truly happened because somebody called: kept in [`World::happened`], for judges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happened {
-    /// When.
-    pub at: Moment,
-    /// By which muster.
-    pub by: u8,
-    /// The epoch of the lease it was called under; 0 without one.
-    pub epoch: u64,
-    /// The token of the intent.
-    pub token: String,
-    /// The act's word.
-    pub act: String,
-    /// The machine it happened to.
-    pub machine: Option<MachineId>,
-    /// The container instance it happened to.
-    pub host: Option<HostId>,
 }
 
 /// Who calls.
@@ -66,45 +48,64 @@ pub fn act_as(simulation: &mut Simulation, intent: &Intent, again: bool, caller:
         return ends(0, impossible(format!("{} is no place that is known here", intent.target.place)));
     };
     let whom = Whom::of(&simulation.world, intent);
-    // A command is found again by its token; a reboot or an own action is not made twice.
-    let once = !intent.act.may_be_repeated() || matches!(intent.act, Act::RestartAgent | Act::RestartRuntime);
-    if again && once && already(&simulation.world, intent) {
-        return ends(CALL_MS, done("it was done by an earlier call"));
+    let on_host = on_host::is_command(intent);
+    if again && !on_host && !intent.act.may_be_repeated() {
+        let why = "whether an earlier call of it was carried out cannot be seen; it is not done a second time";
+        return ends(CALL_MS, failed(why.to_owned(), true));
     }
     let action = action(intent);
+    let unanswered = |after_ms: i64, why: String| {
+        if intent.act == Act::SaveEvidence {
+            // What cannot be had is no failure.
+            return ends(after_ms, on_host::nothing_saved(&why));
+        }
+        ends(after_ms, failed(why, true))
+    };
     match simulation.call(place, action) {
         Fate::Answered => {}
-        Fate::Throttled => return ends(CALL_MS, failed(format!("{action} was throttled"), false)),
+        Fate::Throttled => return refusal(intent, ends, failed(format!("{action} was throttled"), again)),
         Fate::Denied(action) => {
             let why = format!("not allowed to call {action}; add it to the policy of the acting role");
-            return ends(CALL_MS, ActResult::Denied { why: why.into() });
+            return refusal(intent, ends, ActResult::Denied { why: why.into() });
         }
         Fate::Expired => {
             let why = format!("{action}: the credentials have expired; renew them");
-            return ends(CALL_MS, ActResult::Denied { why: why.into() });
+            return refusal(intent, ends, ActResult::Denied { why: why.into() });
         }
-        Fate::ServerError => return ends(CALL_MS, failed(format!("{action} answered HTTP 500"), true)),
-        Fate::Html => return ends(CALL_MS, failed(format!("{action} answered with a page of HTML"), true)),
-        Fate::Hang => return ends(15 * SECOND, failed(format!("{action} did not answer"), true)),
+        Fate::ServerError => return unanswered(CALL_MS, format!("{action} answered HTTP 500")),
+        Fate::Html => return unanswered(CALL_MS, format!("{action} answered with a page of HTML")),
+        Fate::Hang => return unanswered(PATIENCE_MS, format!("{action} did not answer")),
         Fate::HangAfterEffect => {
-            let _ = perform(simulation, intent, &whom, caller);
-            return ends(15 * SECOND, failed(format!("{action} did not answer"), true));
+            let _ = perform(simulation, intent, &whom, again, caller);
+            return unanswered(PATIENCE_MS, format!("{action} did not answer"));
         }
     }
-    let (after_ms, result) = perform(simulation, intent, &whom, caller);
+    let (after_ms, result) = perform(simulation, intent, &whom, again, caller);
     ends(after_ms, result)
 }
 
-fn done(note: &str) -> ActResult<'static> {
+/// A call that AWS refused at once: nothing was done.
+fn refusal(intent: &Intent, ends: impl Fn(i64, ActResult<'static>) -> Begun, result: ActResult<'static>) -> Begun {
+    match intent.act {
+        Act::SaveEvidence => ends(CALL_MS, on_host::nothing_saved(result.says())),
+        _ => ends(CALL_MS, result),
+    }
+}
+
+pub(super) fn done(note: &str) -> ActResult<'static> {
     ActResult::Done { note: note.to_owned().into() }
 }
 
-fn failed(why: String, may_have_happened: bool) -> ActResult<'static> {
+pub(super) fn failed(why: String, may_have_happened: bool) -> ActResult<'static> {
     ActResult::Failed { why: why.into(), may_have_happened }
 }
 
-fn impossible(why: String) -> ActResult<'static> {
+pub(super) fn impossible(why: String) -> ActResult<'static> {
     ActResult::Impossible { why: why.into() }
+}
+
+fn unfit(why: &str) -> ActResult<'static> {
+    ActResult::Unfit { why: why.to_owned().into() }
 }
 
 fn gone(note: &str) -> ActResult<'static> {
@@ -133,9 +134,9 @@ fn action(intent: &Intent) -> &'static str {
 }
 
 /// The target, found.
-struct Whom {
-    host: Option<HostId>,
-    machine: Option<MachineId>,
+pub(super) struct Whom {
+    pub(super) host: Option<HostId>,
+    pub(super) machine: Option<MachineId>,
 }
 
 impl Whom {
@@ -146,34 +147,36 @@ impl Whom {
     }
 }
 
-/// A call of this intent has taken effect before.
-fn already(world: &World, intent: &Intent) -> bool {
-    world.happened.iter().any(|it| it.token == intent.token)
-}
-
-fn perform(simulation: &mut Simulation, intent: &Intent, whom: &Whom, caller: Caller) -> (i64, ActResult<'static>) {
-    let on_host = matches!(intent.act, Act::SaveEvidence | Act::RestartAgent | Act::RestartRuntime)
-        || (intent.act == Act::Reboot && intent.target.external);
-    if on_host {
-        return command(simulation, intent, whom, caller);
-    }
+fn perform(
+    simulation: &mut Simulation,
+    intent: &Intent,
+    whom: &Whom,
+    again: bool,
+    caller: Caller,
+) -> (i64, ActResult<'static>) {
+    let fails = simulation.faults.custom.fail;
     let world = &mut simulation.world;
-    let result = match &intent.act {
+    let (changed, result) = match &intent.act {
         Act::Drain | Act::Undrain => drain(world, intent, whom),
         Act::Deregister => deregister(world, whom),
-        Act::Reboot => with_machine(whom, |machine| world.reboot(machine)),
+        Act::Reboot if !intent.target.external => with_machine(whom, |machine| world.reboot(machine)),
         Act::SetDesired { from, to } => set_desired(world, intent, *from, *to),
         Act::TerminateInGroup { shrink } => terminate_in_group(world, whom, *shrink),
-        Act::MarkUnhealthy => with_machine(whom, |machine| world.set_group_health(machine, false)),
+        Act::MarkUnhealthy => mark_unhealthy(world, whom),
         Act::Terminate => terminate(world, whom),
+        Act::Custom { .. } if simulation.errors().chance(fails) => {
+            (true, failed("the action ended with exit status 1".to_owned(), true))
+        }
         Act::Custom { .. } => (true, done("the action ran")),
-        Act::SaveEvidence | Act::RestartAgent | Act::RestartRuntime => (false, done("")),
+        Act::Reboot | Act::SaveEvidence | Act::RestartAgent | Act::RestartRuntime => {
+            return on_host::perform(simulation, intent, whom, again, caller);
+        }
     };
-    note(&mut simulation.world, intent, whom, caller, result.0);
-    (CALL_MS, result.1)
+    note(&mut simulation.world, intent, whom, caller, changed);
+    (CALL_MS, result)
 }
 
-fn note(world: &mut World, intent: &Intent, whom: &Whom, caller: Caller, changed: bool) {
+pub(super) fn note(world: &mut World, intent: &Intent, whom: &Whom, caller: Caller, changed: bool) {
     if changed {
         world.happened.push(Happened {
             at: world.now,
@@ -224,6 +227,9 @@ fn drain(world: &mut World, intent: &Intent, whom: &Whom) -> Effect {
 
 fn deregister(world: &mut World, whom: &Whom) -> Effect {
     let Some(host) = whom.host else { return (false, gone("ECS does not know the container instance")) };
+    if world.host(host).is_some_and(|found| found.said.status == HostStatus::Inactive) {
+        return (false, done("it is INACTIVE already"));
+    }
     match world.deregister(host, true) {
         Ok(()) => (true, done("deregistered")),
         Err(refusal) => (false, refused(&refusal)),
@@ -243,6 +249,9 @@ fn set_desired(world: &mut World, intent: &Intent, from: u32, to: u32) -> Effect
         let why = format!("the group wants {} machines and not {from}", group.desired);
         return (false, ActResult::Unfit { why: why.into() });
     }
+    if to > from && group.suspended.iter().any(|process| process == "Launch") {
+        return (false, impossible("the group's process Launch is suspended; resume it first".to_owned()));
+    }
     match world.set_desired_capacity(id, to) {
         Ok(()) => (true, done("accepted")),
         Err(refusal) => (false, refused(&refusal)),
@@ -250,93 +259,64 @@ fn set_desired(world: &mut World, intent: &Intent, from: u32, to: u32) -> Effect
 }
 
 fn terminate_in_group(world: &mut World, whom: &Whom, shrink: bool) -> Effect {
-    let found = whom.machine.and_then(|machine| world.machine(machine));
-    let Some(found) = found else { return (false, gone("EC2 does not know the machine")) };
+    let needs: &[&str] = if shrink { &["Terminate"] } else { &["Terminate", "Launch"] };
+    match membership(world, whom, needs) {
+        Ok(machine) => with_machine(&Whom { host: None, machine: Some(machine) }, |machine| {
+            world.terminate_in_group(machine, shrink)
+        }),
+        Err(result) => (false, result),
+    }
+}
+
+fn mark_unhealthy(world: &mut World, whom: &Whom) -> Effect {
+    match membership(world, whom, &["Terminate", "Launch", "ReplaceUnhealthy"]) {
+        Ok(machine) if world.machine(machine).is_some_and(|found| !found.group_healthy) => {
+            (false, done("its group counts it as unhealthy already"))
+        }
+        Ok(machine) => {
+            with_machine(&Whom { host: None, machine: Some(machine) }, |machine| world.set_group_health(machine, false))
+        }
+        Err(result) => (false, result),
+    }
+}
+
+/// The machine, if it is in service in its group and none of these processes is suspended there.
+fn membership(world: &World, whom: &Whom, needs: &[&str]) -> Result<MachineId, ActResult<'static>> {
+    let Some((machine, found)) = whom.machine.and_then(|machine| Some((machine, world.machine(machine)?))) else {
+        return Err(gone("EC2 does not know the machine"));
+    };
     match found.lifecycle {
         Lifecycle::InService => {}
-        Lifecycle::Terminating | Lifecycle::TerminatingWait => return (false, done("it is on its way out already")),
-        Lifecycle::Terminated | Lifecycle::None => return (false, gone("no group has it any more")),
-        other => {
-            let why = format!("its group has it as {}", other.word());
-            return (false, ActResult::Unfit { why: why.into() });
-        }
+        Lifecycle::Terminating | Lifecycle::TerminatingWait => return Err(done("it is on its way out already")),
+        Lifecycle::Terminated if found.known_to_ec2(world.now) => return Err(done("it is terminated already")),
+        Lifecycle::Terminated => return Err(gone("EC2 does not know the machine any more")),
+        Lifecycle::None if found.state == MachineState::Terminated => return Err(gone("the machine is terminated")),
+        Lifecycle::None => return Err(unfit("it belongs to no Auto Scaling group: it would not be replaced")),
+        other => return Err(unfit(&format!("its group has it as {}", other.word()))),
     }
-    let suspended = found.group.and_then(|group| world.group(group)).and_then(|group| {
-        let matters = |process: &&String| ["Terminate", "Launch"].contains(&process.as_str());
-        group.suspended.iter().find(matters).cloned()
-    });
-    if let Some(process) = suspended {
-        return (false, impossible(format!("the group's process {process} is suspended; resume it first")));
+    let group = found.group.and_then(|group| world.group(group));
+    let asleep = group.and_then(|group| needs.iter().find(|need| group.suspended.iter().any(|held| held == *need)));
+    match asleep {
+        Some(process) => Err(impossible(format!("the group's process {process} is suspended; resume it first"))),
+        None => Ok(machine),
     }
-    with_machine(whom, |machine| world.terminate_in_group(machine, shrink))
 }
 
 fn terminate(world: &mut World, whom: &Whom) -> Effect {
-    let Some(machine) = whom.machine else { return (false, gone("EC2 does not know the machine")) };
-    let state = world.machine(machine).map(|found| found.state);
-    match state {
-        None | Some(MachineState::Terminated) => (false, gone("the machine is terminated")),
-        Some(MachineState::ShuttingDown) => (false, done("it is on its way out already")),
-        Some(_) => {
+    let found = whom.machine.and_then(|machine| Some((machine, world.machine(machine)?)));
+    let Some((machine, found)) = found else { return (false, gone("EC2 does not know the machine")) };
+    if found.external {
+        return (false, impossible("an ECS Anywhere machine is not AWS's to end".to_owned()));
+    }
+    if found.group.is_some() && found.lifecycle != Lifecycle::Terminated {
+        return (false, unfit("it belongs to an Auto Scaling group, which ends its machines itself"));
+    }
+    match found.state {
+        MachineState::Terminated if !found.known_to_ec2(world.now) => (false, gone("EC2 does not know the machine")),
+        MachineState::Terminated | MachineState::ShuttingDown => (false, done("it is on its way out already")),
+        _ => {
             world.terminate(machine);
             (true, done("accepted"))
         }
     }
-}
-
-/// A command on the machine through SSM.
-fn command(simulation: &mut Simulation, intent: &Intent, whom: &Whom, caller: Caller) -> (i64, ActResult<'static>) {
-    let limit_ms = i64::from(intent.limit_secs) * SECOND;
-    let now = simulation.now();
-    let ping = whom.machine.and_then(|machine| simulation.world.machine(machine)).and_then(|found| found.ping(now));
-    let evidence = intent.act == Act::SaveEvidence;
-    let unreachable = |why: &str| {
-        if evidence {
-            let items = vec![("agent log".to_owned(), format!("could not be had: {why}"))];
-            return (CALL_MS, ActResult::Saved { items });
-        }
-        (CALL_MS, failed(why.to_owned(), false))
-    };
-    let Some(machine) = whom.machine else { return unreachable("SSM does not know the machine") };
-    match ping {
-        None => return unreachable("SSM does not know the machine"),
-        Some(ping) if !ping.online => return unreachable("SSM has lost the machine"),
-        Some(_) => {}
-    }
-    let ssm = simulation.faults.ssm.clone();
-    let manner = ssm.draw(simulation.errors());
-    let silent = simulation.world.machine(machine).is_none_or(|found| found.ping_lost_at.is_some());
-    if evidence {
-        let text = if silent { "could not be had: the command was not delivered" } else { "the agent's last lines" };
-        return (COMMAND_MS, ActResult::Saved { items: vec![("agent log".to_owned(), text.to_owned())] });
-    }
-    if silent || manner == crate::faults::SsmManner::Hangs {
-        // Its ping is not called lost yet, but nothing reaches it.
-        return (limit_ms, failed("the command was not delivered in time".to_owned(), true));
-    }
-    if manner == crate::faults::SsmManner::Lies {
-        return (COMMAND_MS, done("Success"));
-    }
-    let world = &mut simulation.world;
-    let sick = world.machine(machine).is_some_and(|found| found.agent.docker_sick);
-    let result = match &intent.act {
-        Act::RestartRuntime => {
-            world.restart_runtime(machine);
-            done("the runtime answers")
-        }
-        Act::Reboot => match world.reboot(machine) {
-            Ok(()) => done("rebooting"),
-            Err(refusal) => refused(&refusal),
-        },
-        _ => {
-            world.restart_agent(machine);
-            if sick {
-                ActResult::Unhealed { says: "the agent does not answer on port 51678: Docker does not answer".into() }
-            } else {
-                done("the agent answers on the host")
-            }
-        }
-    };
-    note(world, intent, whom, caller, true);
-    (COMMAND_MS, result)
 }

@@ -31,6 +31,8 @@ pub struct SimulatedCloud {
 struct Inner {
     state: Mutex<State>,
     arrived: Notify,
+    /// The world's time was moved.
+    moved: Notify,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl SimulatedCloud {
     /// Puts a simulation behind the port.
     pub fn new(simulation: Simulation) -> Self {
         let state = State { simulation, waiting: VecDeque::new(), in_flight: Vec::new(), serial: 0 };
-        Self { inner: Arc::new(Inner { state: Mutex::new(state), arrived: Notify::new() }) }
+        Self { inner: Arc::new(Inner { state: Mutex::new(state), arrived: Notify::new(), moved: Notify::new() }) }
     }
 
     /// Lets the world's time pass until `until`; events land in the queue.
@@ -78,6 +80,7 @@ impl SimulatedCloud {
         }
         let any = !state.waiting.is_empty();
         drop(state);
+        self.inner.moved.notify_waiters();
         if any {
             self.inner.arrived.notify_waiters();
         }
@@ -85,7 +88,9 @@ impl SimulatedCloud {
 
     /// Looks into the simulation, or changes it.
     pub fn with<T>(&self, look: impl FnOnce(&mut Simulation) -> T) -> T {
-        look(&mut self.state().simulation)
+        let seen = look(&mut self.state().simulation);
+        self.inner.moved.notify_waiters();
+        seen
     }
 
     /// Messages that wait in the queue or are being worked on.
@@ -138,9 +143,18 @@ impl Cloud for SimulatedCloud {
     }
 
     async fn act(&self, intent: &Intent, again: bool) -> ActResult<'static> {
-        // The world's time is moved by its owner: what the act waits for is waited for there.
         let begun = acts::act(&mut self.state().simulation, intent, again);
-        begun.result
+        // The world's time is moved by its owner; the end is seen when that time has come.
+        loop {
+            let moved = self.inner.moved.notified();
+            tokio::pin!(moved);
+            // Registered before looking, so that time that passes in between is not missed.
+            moved.as_mut().enable();
+            if self.state().simulation.now() >= begun.ends_at {
+                return begun.result;
+            }
+            moved.await;
+        }
     }
 
     async fn receive(&self) -> Result<Vec<Delivery>, LookFailure<'static>> {

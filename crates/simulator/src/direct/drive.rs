@@ -35,6 +35,8 @@ pub struct Drive {
     pub batch_ms: i64,
     /// How long a look takes.
     pub look_ms: i64,
+    /// How long a receiver takes for a page.
+    pub send_ms: i64,
     /// At these moments the engine's clock is set forward or back by so many milliseconds.
     pub clock_steps: Vec<(Moment, i64)>,
     /// The first muster crashes at these of the places where it may: before and after each append, before and after each
@@ -42,6 +44,8 @@ pub struct Drive {
     pub crashes: Vec<u32>,
     /// The first muster's journal refuses these appends, counted from 1; it is then started again.
     pub journal_failures: Vec<u32>,
+    /// From this append on the first muster's journal refuses all of them: its disk is gone for good.
+    pub journal_fails_from: Option<u32>,
     /// How long a muster that crashed is away.
     pub down_ms: i64,
     /// At these moments a muster stands still for so many milliseconds, as a suspended machine does.
@@ -57,9 +61,11 @@ impl Default for Drive {
             sweep_every_ms: 10 * MINUTE,
             batch_ms: SECOND,
             look_ms: 400,
+            send_ms: 400,
             clock_steps: Vec::new(),
             crashes: Vec::new(),
             journal_failures: Vec::new(),
+            journal_fails_from: None,
             down_ms: 5 * SECOND,
             pauses: Vec::new(),
             operator: Vec::new(),

@@ -53,10 +53,9 @@ impl Page {
                 spans.ends[0] = self.text.len() as u32;
                 world.write_host_arn(now.host, &mut self.text);
                 spans.ends[1] = self.text.len() as u32;
-                if let Some(service) = now.service.and_then(|service| world.service(service)) {
-                    self.text.extend_from_slice(b"service:");
-                    self.text.extend_from_slice(service.name.as_bytes());
-                }
+                let (kind, name) = task_group(world, &now);
+                self.text.extend_from_slice(kind.as_bytes());
+                self.text.extend_from_slice(name.as_bytes());
                 spans.ends[2] = self.text.len() as u32;
             }
             What::Service { service, .. } | What::Deployment { service, .. } => {
@@ -107,8 +106,8 @@ pub fn observation<'a>(world: &'a World, page: &'a Page, spans: &Spans, change: 
             })
         }
         What::Task { now, .. } => {
-            let group = now.service.is_some().then(|| page.name(spans, 2));
-            Fact::Task(task(world, &now, page.name(spans, 0), Some(page.name(spans, 1)), group))
+            let group = page.name(spans, 2);
+            Fact::Task(task(world, &now, page.name(spans, 0), Some(page.name(spans, 1)), Some(group)))
         }
         What::Service { service, action, .. } => {
             let cluster = world.service(service).map_or(Text::Borrowed(""), |it| cluster_arn(world, it.cluster));
@@ -252,6 +251,14 @@ fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttribute
     }
 }
 
+/// `service:` and the service's name, or `family:` and the name of its definition.
+fn task_group<'a>(world: &'a World, task: &Task) -> (&'static str, &'a str) {
+    match task.service.and_then(|service| world.service(service)) {
+        Some(service) => ("service:", &service.name),
+        None => ("family:", world.definition(task.definition).map_or("", |definition| &definition.family)),
+    }
+}
+
 /// A task as an event or a Describe tells it.
 pub fn task<'a>(
     world: &'a World,
@@ -320,7 +327,8 @@ pub fn machine_of(world: &World, host: HostId) -> Option<MachineId> {
 /// The owned fact of a task.
 pub fn owned_task(world: &World, id: TaskId) -> Option<TaskFact<'static>> {
     let found = world.task(id)?;
-    let group = found.service.and_then(|service| world.service(service)).map(|it| format!("service:{}", it.name));
+    let (kind, name) = task_group(world, found);
+    let group = Some(format!("{kind}{name}"));
     let arn = Text::Owned(world.task_arn(found.cluster, id));
     let instance = Text::Owned(world.host_arn(found.host));
     let fact = task(world, found, arn, Some(instance), group.map(Text::Owned));
@@ -356,7 +364,12 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
             os_type: known.os_type.map(own),
             external: known.external,
             trunk: known.trunk,
-            marks: known.marks.into_iter().map(|(name, value)| (own(name), own(value))).collect(),
+            // Tags are told by looks alone, beside the attributes of one's own.
+            marks: found
+                .tags
+                .iter()
+                .map(|(key, value)| (Text::Owned(key.clone()), Text::Owned(value.clone())))
+                .collect(),
         },
         Attributes::Absent | Attributes::Raw(_) => HostAttributes::default(),
     };

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a change as the fact an observer would read out of its event | [`facts`] |
 //! | what List and Describe calls would answer | [`answers`] |
-//! | what the calls of remedies do | [`acts`] |
+//! | what the calls of remedies do | [`acts`]; commands on hosts: `on_host.rs` |
 //! | the engine's loop turned in virtual time | [`drive`], `muster.rs` |
 //! | one of several musters is in charge | [`lease`] |
 //! | a journal that outlives its muster, and may fail | [`shared`] |
@@ -19,6 +19,7 @@ pub mod facts;
 pub mod forgetful;
 pub mod lease;
 mod muster;
+mod on_host;
 pub mod shared;
 
 pub use cloud::SimulatedCloud;

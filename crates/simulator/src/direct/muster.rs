@@ -26,8 +26,6 @@ use crate::{
 
 /// A receiver is tried again after so long.
 const SEND_AGAIN_MS: i64 = 20 * SECOND;
-/// A page takes so long to be taken.
-const SEND_MS: i64 = 400;
 /// Tries of a page.
 const MOST_SENDS: u32 = 12;
 
@@ -79,6 +77,19 @@ struct Send {
     tries: u32,
     /// The receiver has taken it, and muster does not know.
     taken: bool,
+    /// The receiver has let this try wait already.
+    slowed: bool,
+}
+
+impl Send {
+    fn new(at: Moment, page: Page) -> Self {
+        Self { at, page, tries: 0, taken: false, slowed: false }
+    }
+
+    /// Another try.
+    fn again(self, at: Moment) -> Self {
+        Self { at, slowed: false, ..self }
+    }
 }
 
 impl<'a> Muster<'a> {
@@ -86,6 +97,7 @@ impl<'a> Muster<'a> {
         let mine = by == 0;
         if let Some(journal) = seat.journal.as_ref().filter(|_| mine) {
             journal.fail_at(&how.journal_failures);
+            journal.fail_from(how.journal_fails_from);
         }
         let mut operator: Vec<_> =
             how.operator.iter().filter(|(_, of, _)| *of == by).map(|(at, _, asked)| (*at, asked.clone())).collect();
@@ -168,10 +180,17 @@ impl Driver<'_> {
         let muster = &mut self.musters[at];
         let again = now.plus(self.how.look_ms);
         for intent in muster.turn.fleet().open_intents() {
-            muster.jobs.push(Job { intent, again: true, stage: JobStage::Reads(again) });
+            // A reboot cannot be told from the one before: it is never done blindly.
+            let why = || format!("muster stopped before it saw how this ended ({})", intent.act.word()).into();
+            let stage = if intent.act.may_be_repeated() {
+                JobStage::Reads(again)
+            } else {
+                JobStage::Ends(again, ActResult::Failed { why: why(), may_have_happened: true })
+            };
+            muster.jobs.push(Job { intent, again: true, stage });
         }
         for page in muster.turn.fleet().owed_pages() {
-            muster.sends.push_back(Send { at: now.plus(SEND_MS), page, tries: 0, taken: false });
+            muster.sends.push_back(Send::new(now.plus(self.how.send_ms), page));
         }
     }
 
@@ -347,8 +366,8 @@ impl Driver<'_> {
         muster.looks.extend(taken.looks.into_iter().map(|look| (due, look)));
         let jobs = taken.acts.into_iter().map(|intent| Job { intent, again: false, stage: JobStage::Reads(due) });
         muster.jobs.extend(jobs);
-        let at = now.plus(SEND_MS);
-        muster.sends.extend(taken.pages.into_iter().map(|page| Send { at, page, tries: 0, taken: false }));
+        let at = now.plus(self.how.send_ms);
+        muster.sends.extend(taken.pages.into_iter().map(|page| Send::new(at, page)));
     }
 
     fn go_on_with_jobs(&mut self, at: usize, now: Moment) -> Result<(), TurnError> {
@@ -388,7 +407,10 @@ impl Driver<'_> {
         }
         let muster = &mut self.musters[at];
         let judged = performing::holds(&intent, &heard);
-        let withheld = |why: String| ActResult::Withheld { why: why.into() };
+        let withheld = |why: String| match again {
+            true => ActResult::Failed { why: why.into(), may_have_happened: true },
+            false => ActResult::Withheld { why: why.into() },
+        };
         let judged = judged.and_then(|()| muster.turn.fleet().may_begin(&intent).map_err(withheld));
         let judged = judged.and_then(|()| match (muster.leased, muster.grant) {
             (true, None) => Err(withheld("another muster is in charge".to_owned())),
@@ -424,10 +446,15 @@ impl Driver<'_> {
             && let Some(index) = self.musters[at].sends.iter().position(|send| send.at <= now)
         {
             let Some(mut send) = self.musters[at].sends.remove(index) else { break };
-            send.tries += 1;
             let by = self.musters[at].by;
             let sink = self.simulation.faults.sink.clone();
             let random = self.simulation.errors();
+            if !send.slowed && random.chance(sink.slow) {
+                let late = random.between(1, i64::from(sink.slow_secs.max(1)) * SECOND);
+                self.musters[at].sends.push_back(Send { at: now.plus(late), slowed: true, ..send });
+                continue;
+            }
+            send.tries += 1;
             let gives_up = send.tries == 1 && random.chance(sink.give_up);
             let refused = random.chance(sink.refuse);
             let silent = random.chance(sink.accept_then_silent);
@@ -438,8 +465,7 @@ impl Driver<'_> {
                 continue;
             }
             if refused {
-                send.at = now.plus(SEND_AGAIN_MS);
-                self.musters[at].sends.push_back(send);
+                self.musters[at].sends.push_back(send.again(now.plus(SEND_AGAIN_MS)));
                 continue;
             }
             // A receiver that knows deduplication shows a page once, however often it is sent.
@@ -449,8 +475,7 @@ impl Driver<'_> {
             }
             if silent && send.tries < MOST_SENDS {
                 send.taken = true;
-                send.at = now.plus(SEND_AGAIN_MS);
-                self.musters[at].sends.push_back(send);
+                self.musters[at].sends.push_back(send.again(now.plus(SEND_AGAIN_MS)));
                 continue;
             }
             if self.musters[at].crashes_here() {

@@ -19,6 +19,7 @@ struct Inner {
     journal: MemoryJournal,
     appends: u32,
     failing: Vec<u32>,
+    failing_from: Option<u32>,
 }
 
 impl SharedJournal {
@@ -34,6 +35,12 @@ impl SharedJournal {
         inner.failing = appends.iter().map(|append| append + done).collect();
     }
 
+    /// From this append on all fail, counted from now, from 1; `None`: the disk is well again.
+    pub fn fail_from(&self, append: Option<u32>) {
+        let mut inner = self.inner();
+        inner.failing_from = append.map(|append| append + inner.appends);
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere leaves the entries as they were.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -44,7 +51,8 @@ impl Journal for SharedJournal {
     fn append(&mut self, at: Timestamp, bodies: &[Body<'_>], set_aside: &[SetAside]) -> Result<i64, JournalError> {
         let mut inner = self.inner();
         inner.appends += 1;
-        if inner.failing.contains(&inner.appends) {
+        let lost = inner.failing_from.is_some_and(|from| inner.appends >= from);
+        if lost || inner.failing.contains(&inner.appends) {
             return Err(JournalError::Full { path: "the journal in memory".to_owned() });
         }
         inner.journal.append(at, bodies, set_aside)

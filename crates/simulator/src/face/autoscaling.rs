@@ -194,7 +194,9 @@ fn set_desired_capacity(world: &mut World, scope: &Scope, params: &Params) -> Re
     let group = group.ok_or_else(|| invalid("AutoScalingGroup name not found - no such group"))?;
     let desired = required(params, "DesiredCapacity")?;
     let desired = desired.parse().map_err(|_| invalid("DesiredCapacity must be a number."))?;
-    world.set_desired_capacity(group, desired).map_err(refused)
+    world.set_desired_capacity(group, desired).map_err(refused)?;
+    world.note_happened("", "set-desired", None, None);
+    Ok(())
 }
 
 fn set_instance_health(world: &mut World, scope: &Scope, params: &Params) -> Result<(), ServiceError> {
@@ -204,7 +206,11 @@ fn set_instance_health(world: &mut World, scope: &Scope, params: &Params) -> Res
         other => return Err(invalid(format!("HealthStatus must be Healthy or Unhealthy, not {other}."))),
     };
     let member = member(world, scope, params)?;
-    world.set_group_health(member, healthy).map_err(refused)
+    world.set_group_health(member, healthy).map_err(refused)?;
+    if !healthy {
+        world.note_happened("", "mark-unhealthy", Some(member), None);
+    }
+    Ok(())
 }
 
 fn terminate(world: &mut World, scope: &Scope, params: &Params, w: &mut Writer) -> Result<(), ServiceError> {
@@ -213,6 +219,7 @@ fn terminate(world: &mut World, scope: &Scope, params: &Params, w: &mut Writer) 
     let member = member(world, scope, params)?;
     let group = world.machine(member).and_then(|machine| world.group(machine.group?)).map(|group| group.name.clone());
     world.terminate_in_group(member, decrement).map_err(refused)?;
+    world.note_happened("", "terminate-in-group", Some(member), None);
     let id = world.machine_id(member);
     w.element("Activity", |w| {
         w.text("ActivityId", &crate::queue::uuid(world.now.0 as u64, u64::from(member.0)));

@@ -107,8 +107,26 @@ fn truth(shared: &Shared) -> Vec<u8> {
         });
         out.member_int("tasks", world.task_count() as i64);
         out.key("machines").array(|out| machines(world, out));
+        out.key("happened").array(|out| happened(world, out));
     });
     out.finish()
+}
+
+/// What calls have truly done, in order.
+fn happened(world: &World, out: &mut Json) {
+    for it in &world.happened {
+        out.object(|out| {
+            out.member("at", &it.at.iso_millis());
+            out.member("act", &it.act);
+            out.member("token", &it.token);
+            if let Some(machine) = it.machine {
+                out.key("instance_id").plain(|out| world.write_machine_id(machine, out));
+            }
+            if let Some(host) = it.host {
+                out.key("arn").plain(|out| world.write_host_arn(host, out));
+            }
+        });
+    }
 }
 
 fn machines(world: &World, out: &mut Json) {

@@ -189,10 +189,7 @@ async fn json(
         }
         "ssm" => {
             let mut running = shared.running();
-            let fresh_id = lock(&shared.messaging).fresh_id();
-            let mut commands = lock(&shared.commands);
-            let world = &mut running.simulation.world;
-            ssm::answer(world, &mut commands, fresh_id, scope, operation, request, &mut out)?;
+            ssm::answer(&mut running.simulation, scope, operation, request, &mut out)?;
         }
         "sqs" => {
             sqs::answer(&mut lock(&shared.messaging), scope, operation, request, &mut out)?;

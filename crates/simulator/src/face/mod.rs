@@ -46,7 +46,6 @@ use access::Access;
 pub use access::{Credential, Signatures};
 use jiff::Timestamp;
 use messaging::{Messaging, Region};
-use ssm::Commands;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use wire::error::ServiceError;
@@ -116,7 +115,6 @@ impl Serving {
 pub(crate) struct Shared {
     running: Mutex<Running>,
     messaging: Mutex<Messaging>,
-    commands: Mutex<Commands>,
     access: Mutex<Access>,
     /// The story's file, for what `/_muster/do` names.
     scenario: Option<Scenario>,
@@ -160,7 +158,6 @@ pub async fn serve(
     let shared = Arc::new(Shared {
         running: Mutex::new(Running { simulation, followed: Instant::now(), rest_ms: 0.0 }),
         messaging: Mutex::new(messaging),
-        commands: Mutex::default(),
         access: Mutex::new(Access::new(&options.credentials, seed)),
         scenario,
         arrived: Notify::new(),

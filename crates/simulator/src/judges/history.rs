@@ -300,7 +300,8 @@ impl Call {
     /// and the size of a group is not the host's.
     pub fn disturbs(&self) -> bool {
         let spared = matches!(self.act(), "save-evidence" | "undrain" | "set-desired");
-        !spared && !(self.act() == "deregister" && self.remedy() == "deregister")
+        let ghost = self.act() == "deregister" && self.remedy() == "deregister";
+        !(spared || ghost)
     }
 }
 

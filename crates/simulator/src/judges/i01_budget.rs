@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::{
-    Conditions, History, Violation,
+    Call, Conditions, History, Violation,
     history::{CaseKey, text},
     plain::{Plain, PlainBudget, any_fits, cluster_name},
 };
@@ -86,6 +88,12 @@ fn arrival(
         .iter()
         .find(|call| call.case() == case && call.at >= from && call.at <= to && call.ends_machine() && call.was_made());
     let Some(end) = end.filter(|end| !end.then.group.is_empty()) else { return from };
+    // A group that was raised first and shrinks with the end makes no other: the one it was raised for is the new one.
+    let shrinks = end.intent.pointer("/act/terminate-in-group/shrink").and_then(Value::as_bool).unwrap_or(false);
+    let raised =
+        |call: &&Call| call.case() == case && call.act() == "set-desired" && call.at <= end.at && call.was_made();
+    let raised = history.calls.iter().rev().find(raised).filter(|_| shrinks);
+    let end = raised.unwrap_or(end);
     let late = end.at.plus(conditions.policy.replacement_secs("arrival_secs", 900) * 1000);
     let in_group = |host: &&crate::world::Host| where_is(world, host.machine).1 == end.then.group;
     let registered = world.hosts.iter().filter(in_group).map(|host| host.registered_at).filter(|at| *at > end.at);
@@ -193,7 +201,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judges::{Call, Noted, Then};
+    use crate::judges::{Noted, Then};
 
     fn call(at: i64, case: u64, host: &str) -> Call {
         let intent = json!({"case": case, "remedy": "restart-agent", "act": "restart-agent", "token": format!("t{case}"),

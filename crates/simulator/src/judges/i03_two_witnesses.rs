@@ -48,8 +48,10 @@ fn decisions(world: &World, history: &History) -> Vec<Violation> {
         let key = noted.case().unwrap_or_default();
         let lately = |kinds: &[&str], id: &str| {
             let from = noted.at.plus(-DECIDED_FRESH_MS);
-            let seen =
-                history.seen.iter().rev().skip_while(|seen| seen.at > noted.at).take_while(|seen| seen.at >= from);
+            let seen = {
+                let to = history.seen.partition_point(|seen| seen.at <= noted.at);
+                history.seen[..to].iter().rev().take_while(|seen| seen.at >= from)
+            };
             seen.into_iter()
                 .any(|seen| seen.by == noted.by && seen.id == id && seen.against && kinds.contains(&seen.kind))
         };
@@ -77,7 +79,8 @@ fn judge_call(history: &History, call: &Call, conditions: &Conditions) -> Vec<Vi
     let (host, machine) = (call.target("host"), call.target("machine"));
     let heard = |id: &str, kinds: &[&str], must_speak_against: bool| {
         let from: Moment = call.at.plus(-ACTED_FRESH_MS);
-        let lately = history.seen.iter().rev().take_while(|seen| seen.at >= from).filter(|seen| seen.at <= call.at);
+        let to = history.seen.partition_point(|seen| seen.at <= call.at);
+        let lately = history.seen[..to].iter().rev().take_while(|seen| seen.at >= from);
         lately.into_iter().any(|seen| {
             seen.by == call.by && seen.id == id && kinds.contains(&seen.kind) && (seen.against || !must_speak_against)
         })

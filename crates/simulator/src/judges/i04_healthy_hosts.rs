@@ -1,9 +1,10 @@
 //! I4, healthy hosts: no host that was well for the whole time of its case is ever confirmed lost, decided upon, or
-//! touched.
+//! touched. One exception: where ECS and the host had no connection, the agent may be restarted, though the fault lay
+//! with ECS. In a cluster of one or two hosts nobody can tell, and it disturbs no task.
 
-use super::{CaseLife, History, TruthLog, Violation, history};
+use super::{CaseLife, Conditions, History, TruthLog, Violation, history};
 use crate::{
-    clock::Moment,
+    clock::{Moment, SECOND},
     world::{MachineId, World},
 };
 
@@ -12,16 +13,25 @@ use crate::{
 const JUDGED: &[&str] = &["agent-away", "runtime", "host-impaired", "flapping"];
 
 /// Judges every case that came further than a suspicion, and every call.
-pub fn judge(world: &World, truth: &TruthLog, history: &History) -> Vec<Violation> {
+pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Conditions) -> Vec<Violation> {
+    // Answers may be as old as the account lets them be: the host must have been well for so much longer.
+    let before = -conditions.stale_ms;
     let cases = history.cases();
     let mut found = Vec::new();
     for noted in &history.records {
         let Some(life) = noted.case().and_then(|key| cases.get(&key)) else { continue };
-        let decided = history::would(&noted.record).is_some();
+        let decided = history::would(&noted.record);
         let confirmed =
             noted.kind() == "case-moved" && matches!(history::text(&noted.record, "to"), "confirmed" | "decided");
-        if decided || confirmed {
-            found.extend(judge_case(world, truth, life, noted.at, decided));
+        // A look that said so speaks the truth: a routine reconnect may take its time.
+        let lately = history.seen.partition_point(|seen| seen.at <= noted.at);
+        let lately = history.seen[..lately].iter().rev().take_while(|seen| noted.at.since(seen.at) <= SECOND);
+        let told = decided.is_none() && life.trouble == "agent-away" && {
+            let mut lately = lately;
+            lately.any(|seen| seen.against && seen.id == life.subject)
+        };
+        if decided.is_some() || confirmed && !told {
+            found.extend(judge_case(world, truth, life, noted.at, decided, before));
         }
     }
     for call in history.calls.iter().filter(|call| call.disturbs() && call.was_made()) {
@@ -31,7 +41,11 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History) -> Vec<Violatio
             continue;
         };
         let machine = call.then.machine;
-        if machine.is_some_and(|machine| truth.healthy_throughout(machine, life.opened, call.at)) {
+        let unreachable = |id| !truth.reachable_throughout(id, life.opened.plus(before), call.at);
+        if call.act() == "restart-agent" && machine.is_some_and(unreachable) {
+            continue;
+        }
+        if machine.is_some_and(|machine| truth.healthy_throughout(machine, life.opened.plus(before), call.at)) {
             let what = format!(
                 "{} of {}, which was well since case {} was opened at {}",
                 call.act(),
@@ -45,7 +59,14 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History) -> Vec<Violatio
     found
 }
 
-fn judge_case(world: &World, truth: &TruthLog, life: &CaseLife, at: Moment, decided: bool) -> Option<Violation> {
+fn judge_case(
+    world: &World,
+    truth: &TruthLog,
+    life: &CaseLife,
+    at: Moment,
+    decided: Option<&str>,
+    before: i64,
+) -> Option<Violation> {
     let wrong = |what: String| Some(Violation { invariant: "I4", at, what });
     if life.trouble == "never-registered" {
         let machine = world.namer.read_machine(&life.subject).map(|(machine, _)| machine);
@@ -63,11 +84,12 @@ fn judge_case(world: &World, truth: &TruthLog, life: &CaseLife, at: Moment, deci
     let Some(machine) = machine else {
         return wrong(format!("case {} is about {}, which never existed", life.case, life.subject));
     };
-    let healthy = truth.healthy_throughout(machine, life.opened, at);
-    let reachable = truth.reachable_throughout(machine, life.opened, at);
-    // While the control plane is away a healthy host may be confirmed to be away, but never decided upon.
-    if healthy && (decided || reachable) {
-        let did = if decided { "decided upon" } else { "confirmed" };
+    let healthy = truth.healthy_throughout(machine, life.opened.plus(before), at);
+    let reachable = truth.reachable_throughout(machine, life.opened.plus(before), at);
+    // While the control plane is away a healthy host may be confirmed to be away, but no more than that decided upon.
+    let too_much = decided.is_some_and(|remedy| remedy != "restart-agent");
+    if healthy && (too_much || reachable) {
+        let did = if decided.is_some() { "decided upon" } else { "confirmed" };
         return wrong(format!(
             "case {} ({}) {did} {}, which was well since the case was opened at {}",
             life.case,

@@ -180,7 +180,7 @@ mod tests {
             Conditions { policy: Plain(json!({"rules": [{ "ladder": ladder }]})), ..Conditions::default() };
         let judge = |steps: &[(i64, &str)]| {
             let mut records = vec![Noted { at: Moment(0), by: 0, record: opened.clone() }];
-            records.extend(steps.iter().map(|(at, remedy)| Noted { at: Moment(*at), by: 0, record: will(*remedy) }));
+            records.extend(steps.iter().map(|(at, remedy)| Noted { at: Moment(*at), by: 0, record: will(remedy) }));
             rungs(&History { records, ..History::default() }, &conditions).len()
         };
         assert_eq!(judge(&[(0, "restart-agent"), (60_000, "replace")]), 0);

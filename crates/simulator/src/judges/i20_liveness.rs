@@ -118,7 +118,12 @@ fn excused(
     let told = own.into_iter().any(|(key, _)| {
         let of_case = history.records.iter().rev().filter(|noted| noted.case() == Some(*key));
         let last = of_case.into_iter().find(|noted| noted.kind() == "decided");
-        last.is_some_and(|noted| history::would(&noted.record) == Some("tell-someone"))
+        last.is_some_and(|noted| {
+            // Too many of its kind are broken at once, or the same remedy has failed on them: for a person (I2).
+            let held = noted.record["decision"]["hold"]["because"].to_string();
+            history::would(&noted.record) == Some("tell-someone")
+                || ["are away at once", "did not help"].iter().any(|words| held.contains(words))
+        })
     });
     plain.mode(cluster, "agent-away") != "act"
         || !on_ladder

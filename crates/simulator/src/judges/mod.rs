@@ -128,7 +128,7 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
     let mut found = i01_budget::judge(world, history, conditions);
     found.extend(i02_blindness::judge(world, &truth, history, conditions));
     found.extend(i03_two_witnesses::judge(world, history, conditions));
-    found.extend(i04_healthy_hosts::judge(world, &truth, history));
+    found.extend(i04_healthy_hosts::judge(world, &truth, history, conditions));
     found.extend(i05_journal_first::judge(history));
     found.extend(i06_one_effect::judge(history));
     found.extend(i07_one_actor::judge(history));
@@ -139,7 +139,7 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
     found.extend(i12_no_page_twice::judge(history, conditions));
     found.extend(i13_one_doubt::judge(history));
     found.extend(i17_store::judge(history));
-    found.extend(i18_own_rate::judge(history));
+    found.extend(i18_own_rate::judge(history, conditions));
     found.extend(i19_clock::judge(history));
     found.extend(i20_liveness::judge(world, &truth, history, conditions));
     found.sort_by_key(|violation| violation.at);

@@ -74,6 +74,7 @@ pub struct Reference {
     pauses: BTreeMap<String, i64>,
     protections: BTreeMap<String, i64>,
     following: bool,
+    now: i64,
     raw: VecDeque<Sweep<'static>>,
     /// Whom the latest look named.
     named: HashSet<String>,
@@ -120,7 +121,9 @@ impl Reference {
 
     /// The next entry of the journal, in order.
     pub fn entry(&mut self, entry: &Entry<'_>) {
-        let now = entry.at.as_millisecond();
+        // A clock that is set back does not turn back what has been waited for.
+        self.now = self.now.max(entry.at.as_millisecond());
+        let now = self.now;
         match &entry.body {
             Body::Input(Input::Observed(observation)) => {
                 self.named.clear();
@@ -453,12 +456,23 @@ impl Reference {
         let values = |it: &Host| {
             let machine = machine_of(it);
             let [zone, version, ami, subnet, kind] = it.traits.clone();
-            [it.cluster.clone(), zone, version, ami, subnet, kind, machine.group.clone(), machine.template.clone()]
+            let place = it.cluster.split(':').skip(3).take(2).collect::<Vec<_>>().join("/");
+            [
+                place,
+                it.cluster.clone(),
+                zone,
+                version,
+                ami,
+                subnet,
+                kind,
+                machine.group.clone(),
+                machine.template.clone(),
+            ]
         };
         let own = values(host);
         let share = self.plain.0.get("doubt_share").and_then(Value::as_f64).unwrap_or(0.2);
         let least = self.plain.secs("doubt_min_hosts", 3);
-        let others: Vec<([String; 8], bool)> =
+        let others: Vec<([String; 9], bool)> =
             self.hosts.values().filter(|it| it.serves && !down(it)).map(|it| (values(it), it.away)).collect();
         (0..own.len()).filter(|at| !own[*at].is_empty()).find_map(|at| {
             let same: Vec<bool> = others.iter().filter(|(it, _)| it[at] == own[at]).map(|(_, away)| *away).collect();
@@ -554,6 +568,14 @@ impl Reference {
         }
         if says("the budget is used up") && self.over_budget(case, now, true).is_none() {
             return Some("the budgets allow it".to_owned());
+        }
+        let crowded = self.hosts.get(&case.subject).and_then(|host| self.too_many_away(host));
+        if says("are away at once")
+            && self.hosts.contains_key(&case.subject)
+            && crowded.is_none()
+            && self.doubts.is_empty()
+        {
+            return Some("no cohort of its has lost too many".to_owned());
         }
         let age = self.hosts.get(&case.subject).map(|host| now - host.registered_at);
         let grown = age.is_some_and(|age| age >= self.plain.protection().2 * 1000);

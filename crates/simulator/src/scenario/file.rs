@@ -76,6 +76,10 @@ pub struct Cluster {
     pub region: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Tags of its container instances.
+    pub host_tags: BTreeMap<String, String>,
+    /// SSM knows none of its machines: no agent, or no permission.
+    pub without_ssm: bool,
     /// Hosts with a trunk interface.
     pub trunking: bool,
     /// Hosts in a group of the cluster's name; more groups below.
@@ -92,6 +96,8 @@ pub struct Cluster {
     pub group: Vec<Group>,
     /// Services.
     pub service: Vec<Service>,
+    /// Tasks that no service has, 128 CPU units and 256 MiB each: no drain moves them.
+    pub standalone: u32,
 }
 
 /// A group.
@@ -108,8 +114,16 @@ pub struct Group {
     pub agent: Option<String>,
     /// Spot capacity.
     pub spot: bool,
+    /// Least machines; 0 unless told.
+    pub min: u32,
+    /// Most machines; twice its members, and at least 10, unless told.
+    pub max: Option<Spanned<u32>>,
+    /// Processes that are suspended: `Launch`, `Terminate`, `ReplaceUnhealthy`.
+    pub suspended: Vec<Spanned<String>>,
     /// A terminate hook holds members for so long.
     pub terminate_hook: Option<Spanned<String>>,
+    /// Managed draining: ECS drains a member before the group ends it, and holds it until it is empty, two days at most.
+    pub managed_draining: bool,
 }
 
 /// A service.
@@ -128,6 +142,14 @@ pub struct Service {
     pub memory: i32,
     /// `awsvpc` or `bridge`.
     pub network: Network,
+    /// `minimumHealthyPercent`. With 100 here and in `maximum-percent` no task can be moved: a drain never ends.
+    pub minimum_percent: Option<u32>,
+    /// `maximumPercent`.
+    pub maximum_percent: Option<Spanned<u32>>,
+    /// Its tasks are protected from scale-in: no drain stops them.
+    pub protected: bool,
+    /// How long its tasks stay DEACTIVATING when they stop, holding their host.
+    pub deactivating: Option<Spanned<String>>,
     /// Share of its tasks that end by themselves within an hour.
     pub churn_per_hour: f64,
 }
@@ -141,6 +163,10 @@ impl Default for Service {
             cpu: 128,
             memory: 256,
             network: Network::Bridge,
+            minimum_percent: None,
+            maximum_percent: None,
+            protected: false,
+            deactivating: None,
             churn_per_hour: 0.0,
         }
     }
@@ -190,6 +216,14 @@ pub struct At {
     pub count: Option<u32>,
     /// A number to go to (`scale`, `desired-count`).
     pub to: Option<u32>,
+    /// Least machines (`limits`).
+    pub min: Option<u32>,
+    /// Most machines (`limits`); with neither, the group is full: what it wants now is its maximum.
+    pub max: Option<u32>,
+    /// What is suspended (`suspend`): `Launch`, `Terminate`, `ReplaceUnhealthy`.
+    pub process: Option<Spanned<String>>,
+    /// Names and values (`tag`).
+    pub tags: BTreeMap<String, String>,
     /// How often (`agent-flap`), or within what time (`mass-reconnect`).
     pub every: Option<Spanned<String>>,
     /// What machines of a new image do: `well`, `never-registers`, `agent-dies`, `registration-fails`.

@@ -6,7 +6,7 @@ use super::{Mistake, Scenario, file, plan, words};
 use crate::{
     clock::Moment,
     simulation::Simulation,
-    world::{Boots, ClusterId, KindId, PlaceId, Strategy, TemplateId, World, kind},
+    world::{Boots, ClusterId, KindId, PlaceId, ServiceId, Strategy, TemplateId, World, kind},
 };
 
 /// The agent version of a fleet that is up to date.
@@ -80,6 +80,8 @@ fn add_cluster(world: &mut World, file: &file::File, cluster: &file::Cluster) ->
     }
     let id = world.add_cluster(place, name);
     world.clusters[id.index()].trunking = cluster.trunking;
+    world.clusters[id.index()].without_ssm = cluster.without_ssm;
+    world.clusters[id.index()].host_tags = cluster.host_tags.clone().into_iter().collect();
     world.clusters[id.index()].tags = cluster.tags.clone().into_iter().collect();
     if cluster.hosts > 0 {
         let own = file::Group {
@@ -111,6 +113,33 @@ fn add_cluster(world: &mut World, file: &file::File, cluster: &file::Cluster) ->
         let strategy = if service.daemon { Strategy::Daemon } else { Strategy::Replica };
         let service_id = world.add_service(id, &service.name, strategy, service.tasks, definition);
         world.set_churn(service_id, service.churn_per_hour);
+        set_service(world, service_id, service)?;
+    }
+    if cluster.standalone > 0 {
+        let definition = world.add_definition(place, "batch", 128, 256, false);
+        for number in 0..cluster.standalone {
+            if !world.add_standalone_task(id, definition) {
+                let what = format!("there is room for {number} standalone tasks, not for {}", cluster.standalone);
+                return Err(Mistake { span: spanned.span(), what });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_service(world: &mut World, id: ServiceId, service: &file::Service) -> Result<(), Mistake> {
+    let Some(held) = world.services.get_mut(id.index()) else { return Ok(()) };
+    held.protected = service.protected;
+    held.minimum_healthy_percent = service.minimum_percent.unwrap_or(held.minimum_healthy_percent);
+    if let Some(percent) = &service.maximum_percent {
+        held.maximum_percent = *percent.get_ref();
+        if held.maximum_percent < 100 {
+            let what = "maximum-percent is 100 or more: a service may always have all of its tasks".to_owned();
+            return Err(Mistake { span: percent.span(), what });
+        }
+    }
+    if let Some(text) = &service.deactivating {
+        held.deactivating_ms = words::duration(text)?;
     }
     Ok(())
 }
@@ -119,8 +148,22 @@ fn add_group(world: &mut World, place: PlaceId, cluster: ClusterId, group: &file
     let kinds = kinds(&group.types)?;
     let template = template(world, place, &group.name, group.agent.as_deref());
     let id = world.add_group(cluster, &group.name, &kinds, template, group.hosts, group.spot);
+    let held = &mut world.groups[id.index()];
+    held.min = group.min;
+    if let Some(max) = &group.max {
+        held.max = *max.get_ref();
+    }
+    if held.min > group.hosts || held.max < group.hosts {
+        let span = group.max.as_ref().map_or(0..0, Spanned::span);
+        let what = format!("the group `{}` begins with {} hosts: `min` and `max` must let it", group.name, group.hosts);
+        return Err(Mistake { span, what });
+    }
+    held.managed_draining = group.managed_draining;
+    for process in &group.suspended {
+        held.suspended.push(words::process(process)?);
+    }
     if let Some(hook) = &group.terminate_hook {
-        world.groups[id.index()].terminate_hook_ms = words::duration(hook)?;
+        held.terminate_hook_ms = words::duration(hook)?;
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ const DEEDS: &[&str] = &[
     "machine-terminate",
     "machine-break",
     "machine-reboot",
+    "ssm-stop",
     "maintenance",
     "rebalance",
     "spot-notice",
@@ -41,8 +42,13 @@ const DEEDS: &[&str] = &[
     "bad-image",
     "scale",
     "launches-fail",
+    "limits",
+    "suspend",
     "deploy",
     "desired-count",
+    "run-tasks",
+    "protect-tasks",
+    "tag",
     "delete-cluster",
     "faults",
 ];
@@ -106,6 +112,7 @@ impl Line<'_> {
             "machine-terminate" => (ToMachine::MachineTerminate, None),
             "machine-break" => (ToMachine::MachineBreak, Some(ToMachine::MachineRepair)),
             "machine-reboot" => (ToMachine::MachineReboot, None),
+            "ssm-stop" => (ToMachine::SsmStop, Some(ToMachine::SsmStart)),
             "maintenance" => (ToMachine::Maintenance, Some(ToMachine::MaintenanceOver)),
             "rebalance" => (ToMachine::Rebalance, None),
             "spot-notice" => (ToMachine::SpotNotice, None),
@@ -177,6 +184,42 @@ impl Line<'_> {
                 if let Some(until) = until {
                     self.add(until, Deed::LaunchesFail { group, message: None });
                 }
+            }
+            "limits" => {
+                let group = self.group(self.need(&line.group, "group", "\"prod-a\"")?)?;
+                self.add(at, Deed::Limits { group, min: line.min, max: line.max });
+                if let Some(until) = until {
+                    let held = self.world.group(group).map(|held| (held.min, held.max));
+                    let (min, max) = held.unzip();
+                    self.add(until, Deed::Limits { group, min, max });
+                }
+            }
+            "suspend" => {
+                let group = self.group(self.need(&line.group, "group", "\"prod-a\"")?)?;
+                let process = words::process(self.need(&line.process, "process", "\"Launch\"")?)?;
+                self.add(at, Deed::Suspend { group, process: process.clone(), suspended: true });
+                if let Some(until) = until {
+                    self.add(until, Deed::Suspend { group, process, suspended: false });
+                }
+            }
+            "run-tasks" => {
+                let service = self.service(self.need(&line.service, "service", "\"prod-a/api\"")?)?;
+                self.add(at, Deed::RunTasks { service, count: line.count.unwrap_or(1) });
+            }
+            "protect-tasks" => {
+                let service = self.service(self.need(&line.service, "service", "\"prod-a/api\"")?)?;
+                self.add(at, Deed::ProtectTasks { service, protected: true });
+                if let Some(until) = until {
+                    self.add(until, Deed::ProtectTasks { service, protected: false });
+                }
+            }
+            "tag" => {
+                if line.tags.is_empty() {
+                    return Err(self.mistake("this line needs `tags = { name = \"value\" }`"));
+                }
+                let tags = line.tags.clone().into_iter().collect();
+                let whom = self.cohort()?;
+                self.add(at, Deed::Tag { whom, tags });
             }
             "deploy" => {
                 let service = self.service(self.need(&line.service, "service", "\"prod-a/api\"")?)?;

@@ -14,7 +14,16 @@ pub(super) fn duration(text: &Spanned<String>) -> Result<i64, Mistake> {
     })
 }
 
-/// The same without a place to point to.
+/// A process of an Auto Scaling group that can be suspended and makes a difference here.
+pub(super) fn process(word: &Spanned<String>) -> Result<String, Mistake> {
+    const PROCESSES: [&str; 3] = ["Launch", "Terminate", "ReplaceUnhealthy"];
+    if PROCESSES.contains(&word.get_ref().as_str()) {
+        return Ok(word.get_ref().clone());
+    }
+    Err(unknown(word.span(), "process", word.get_ref(), &PROCESSES))
+}
+
+/// A duration without a place to point to.
 pub(super) fn millis(text: &str) -> Option<i64> {
     let mut rest = text.trim();
     let mut total: i64 = 0;

@@ -33,11 +33,13 @@ pub struct Plan {
     pub twice_every: u64,
     /// So many other stories are tried to make one that fails smaller; 0: it is left as it is.
     pub shrink_tries: u32,
+    /// Only stories that fit are lived.
+    pub fits: fn(&Story) -> bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { from: 1, seeds: 300, lasting: None, threads: 2, twice_every: 100, shrink_tries: 200 }
+        Self { from: 1, seeds: 300, lasting: None, threads: 2, twice_every: 100, shrink_tries: 200, fits: |_| true }
     }
 }
 
@@ -113,8 +115,11 @@ pub fn live_many(plan: &Plan, each: &(dyn Fn(u64, &Lived) + Sync)) -> Result {
                         return;
                     }
                     let story = draw(seed);
+                    if !(plan.fits)(&story) {
+                        continue;
+                    }
                     let mut lived = live(&story);
-                    if plan.twice_every > 0 && seed % plan.twice_every == 0 {
+                    if plan.twice_every > 0 && seed.is_multiple_of(plan.twice_every) {
                         lived.violations.extend(i21_determinism::judge(&lived.history, &live(&story).history));
                     }
                     each(seed, &lived);

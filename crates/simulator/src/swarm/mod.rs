@@ -23,3 +23,12 @@ pub use draw::draw;
 pub use live::{Lived, live};
 pub use shrink::shrink;
 pub use story::Story;
+
+/// Seeds whose stories once failed, with the reason: `tests/seeds.txt`. They are lived first, always.
+pub fn once_failed() -> impl Iterator<Item = (u64, &'static str)> {
+    let lines = include_str!("../../tests/seeds.txt").lines();
+    lines.filter_map(|line| {
+        let (seed, why) = line.split_once(' ')?;
+        Some((seed.parse::<u64>().ok()?, why))
+    })
+}

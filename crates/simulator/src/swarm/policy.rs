@@ -16,7 +16,7 @@ pub fn draw(random: &mut Random, clusters: usize) -> Value {
     let (grace, act_after, fail_after) = match random.below(6) {
         0 => (60, 60, 1),
         1 => (60, 300, 3),
-        2 => (random.between(30, 300), random.between(300, 900), random.between(1, 4)),
+        2 => (random.between(60, 300), random.between(300, 900), random.between(1, 4)),
         _ => (180, 600, 2),
     };
     let mut policy = json!({

@@ -32,6 +32,12 @@ pub(crate) enum Deed {
     Interrupt(MachineId),
     /// A terminate hook is over.
     HookOver(MachineId),
+    /// ECS looks whether a machine that it drains for its group is empty; at that moment it gives up.
+    DrainedOut(MachineId, Moment),
+    /// The machine goes down to come up again.
+    Reboot(MachineId),
+    /// The machine has come up again.
+    Booted(MachineId, u32),
     /// The machine reaches `stopped` or `terminated`.
     Ended(MachineId),
     /// A group compares its members with its desired capacity.

@@ -3,9 +3,18 @@
 
 use super::{
     Agent, Boots, Check, CheckStatus, GroupId, Host, HostId, HostState, HostStatus, KindId, Lifecycle, Machine,
-    MachineId, MachineState, NO_TASK, PlaceId, Process, StopCode, TemplateId, What, World, agenda::Deed, change::Stage,
+    MachineId, MachineState, NO_TASK, PlaceId, Process, StopCode, Strategy, TaskStatus, TemplateId, What, World,
+    agenda::Deed, change::Stage,
 };
-use crate::{clock::MINUTE, seed::Purpose};
+use crate::{
+    clock::{HOUR, MINUTE, Moment, SECOND},
+    seed::Purpose,
+};
+
+/// How often ECS looks whether a machine that it drains is empty.
+const DRAIN_LOOK_MS: i64 = 15 * SECOND;
+/// How long managed draining may hold a machine.
+const LONGEST_DRAIN_MS: i64 = 48 * HOUR;
 
 impl World {
     /// Puts a look at the group on the agenda, unless one is there.
@@ -144,7 +153,8 @@ impl World {
             launched_at: self.now,
             terminated_at: None,
             ping_lost_at: None,
-            in_ssm: true,
+            in_ssm: self.clusters.get(cluster.index()).is_none_or(|cluster| !cluster.without_ssm),
+            ssm_stopped: false,
             cluster,
             host: None,
             agent: Agent {
@@ -154,6 +164,7 @@ impl World {
                 cut: false,
                 session: false,
                 flaps_every: 0,
+                doomed: false,
                 epoch: 0,
             },
             scheduled: None,
@@ -169,6 +180,7 @@ impl World {
         }
         found.state = MachineState::Running;
         found.ping_lost_at = None;
+        found.ssm_stopped = false;
         let (place, group) = (found.place, found.group);
         if found.lifecycle == Lifecycle::Pending {
             found.lifecycle = Lifecycle::InService;
@@ -197,7 +209,7 @@ impl World {
         }
         let boots = found.template.and_then(|template| self.templates.get(template.index())).map(|it| it.boots);
         let boots = boots.unwrap_or_default();
-        if boots == Boots::NeverRegisters {
+        if boots == Boots::NeverRegisters || found.agent.doomed {
             found.agent.process = Process::Crashed;
             self.note_truth(machine);
             return;
@@ -258,6 +270,7 @@ impl World {
             connectivity: check,
             runtime: check,
             away_since: None,
+            tags: self.clusters.get(cluster.index()).map(|cluster| cluster.host_tags.clone()).unwrap_or_default(),
             away_version: 0,
             unsettled: 0,
             first_task: NO_TASK,
@@ -303,21 +316,49 @@ impl World {
     /// A member is taken out of its group: terminated, after the hook if there is one.
     pub(crate) fn leave_group(&mut self, machine: MachineId) {
         let Some(group) = self.machines.get(machine.index()).and_then(|machine| machine.group) else { return };
-        let Some((hook, place)) = self.groups.get(group.index()).map(|group| (group.terminate_hook_ms, group.place))
-        else {
-            return;
-        };
+        let Some(owner) = self.groups.get(group.index()) else { return };
+        let (hook, drains, place) = (owner.terminate_hook_ms, owner.managed_draining, owner.place);
         let found = &mut self.machines[machine.index()];
         if !matches!(found.lifecycle, Lifecycle::Pending | Lifecycle::PendingWait | Lifecycle::InService) {
             return;
         }
-        if hook > 0 && found.state == MachineState::Running {
+        if (hook > 0 || drains) && found.state == MachineState::Running {
             found.lifecycle = Lifecycle::TerminatingWait;
             self.emit(place, What::Lifecycle { machine, group, stage: Stage::Terminating });
-            self.later(hook, Deed::HookOver(machine));
+            if drains {
+                self.drain_before_end(machine);
+            } else {
+                self.later(hook, Deed::HookOver(machine));
+            }
         } else {
             found.lifecycle = Lifecycle::Terminating;
             self.terminate(machine);
+        }
+    }
+
+    /// ECS drains a machine that its group ends, and lets it go when nothing but daemons is left there, or after two days
+    /// (managed draining, spec E.1).
+    fn drain_before_end(&mut self, machine: MachineId) {
+        if let Some(host) = self.registration(machine)
+            && let Err(refusal) = self.set_draining(host, true)
+        {
+            tracing::debug!(%refusal, "managed draining left a host as it is");
+        }
+        self.later(DRAIN_LOOK_MS, Deed::DrainedOut(machine, self.now.plus(LONGEST_DRAIN_MS)));
+    }
+
+    pub(crate) fn look_whether_drained(&mut self, machine: MachineId, until: Moment) {
+        let busy = self.registration(machine).is_some_and(|host| {
+            self.host_tasks(host).any(|(_, task)| {
+                let service = task.service.and_then(|service| self.services.get(service.index()));
+                let daemon = service.is_some_and(|service| service.strategy == Strategy::Daemon);
+                task.present && task.said.last != TaskStatus::Stopped && !daemon
+            })
+        });
+        if busy && self.now < until {
+            self.later(DRAIN_LOOK_MS, Deed::DrainedOut(machine, until));
+        } else {
+            self.hook_over(machine);
         }
     }
 

@@ -50,6 +50,8 @@ impl World {
             hosts: Vec::new(),
             tags: Vec::new(),
             capacity_providers: Vec::new(),
+            host_tags: Vec::new(),
+            without_ssm: false,
             trunking: false,
             running_tasks: 0,
             pending_tasks: 0,
@@ -106,6 +108,7 @@ impl World {
             launches_fail: None,
             suspended: Vec::new(),
             terminate_hook_ms: 0,
+            managed_draining: false,
             ecs_managed: true,
             launches: count,
             check_due: false,
@@ -218,6 +221,8 @@ impl World {
             },
             created_at: self.now.plus(-30 * 86_400_000),
             events: std::collections::VecDeque::new(),
+            protected: false,
+            deactivating_ms: 0,
             churn_per_hour: 0.0,
             placement_failed_at: None,
             check_due: false,
@@ -245,6 +250,12 @@ impl World {
             self.look_at_service(id, 1_000);
         }
         id
+    }
+
+    /// A task that no service has: it runs, and nobody moves it. Where there is room; false where there is none.
+    pub fn add_standalone_task(&mut self, cluster: ClusterId, definition: DefinitionId) -> bool {
+        let Ok(host) = self.find_room(cluster, definition) else { return false };
+        self.place_task(None, definition, host, true).is_some()
     }
 
     /// Gives a service a rate at which its tasks end by themselves.

@@ -17,6 +17,10 @@ pub struct Cluster {
     pub tags: Vec<(String, String)>,
     /// Capacity providers, each with its Auto Scaling group.
     pub capacity_providers: Vec<CapacityProvider>,
+    /// Tags of every container instance that registers here.
+    pub host_tags: Vec<(String, String)>,
+    /// Its machines have no SSM agent, or no permission to reach SSM: SSM does not know them.
+    pub without_ssm: bool,
     /// Hosts registered with a trunk interface (`awsvpcTrunking` of the instance role).
     pub trunking: bool,
     /// Tasks with desired status RUNNING and last status RUNNING.

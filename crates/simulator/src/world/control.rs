@@ -16,15 +16,6 @@ pub enum Refusal {
     Invalid(String),
 }
 
-/// How far an SSM command came on a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandOutcome {
-    /// It ran.
-    Success,
-    /// SSM could not reach the machine.
-    Undeliverable,
-}
-
 impl World {
     /// UpdateContainerInstancesState: DRAINING only from ACTIVE, and back (spec C.2).
     pub fn set_draining(&mut self, host: HostId, draining: bool) -> Result<(), Refusal> {
@@ -58,11 +49,16 @@ impl World {
         if found.said.status == HostStatus::Inactive {
             return Err(Refusal::Missing("container instance"));
         }
+        let machine = found.machine;
         if found.said.running > 0 && !force {
             return Err(Refusal::Invalid("Found running tasks on the instance.".into()));
         }
         self.end_tasks(host, StopCode::UserInitiated, "Container instance deregistration forced by user");
         self.make_inactive(host);
+        // The agent, if it lives, hears that its registration is inactive, and asks again in an hour.
+        if let Some(found) = self.machines.get_mut(machine.index()) {
+            found.agent.session = false;
+        }
         Ok(())
     }
 
@@ -84,6 +80,43 @@ impl World {
     pub fn set_desired_count(&mut self, service: ServiceId, desired: u32) -> Result<(), Refusal> {
         self.services.get_mut(service.index()).ok_or(Refusal::Missing("service"))?.desired = desired;
         self.look_at_service(service, 500);
+        Ok(())
+    }
+
+    /// UpdateTaskProtection for all tasks of a service, those to come included.
+    pub fn protect_tasks(&mut self, service: ServiceId, protected: bool) -> Result<(), Refusal> {
+        self.services.get_mut(service.index()).ok_or(Refusal::Missing("service"))?.protected = protected;
+        self.look_at_service(service, 500);
+        Ok(())
+    }
+
+    /// TagResource on a container instance: a tag of the same key is replaced.
+    pub fn tag_host(&mut self, host: HostId, key: &str, value: &str) -> Result<(), Refusal> {
+        let tags = &mut self.hosts.get_mut(host.index()).ok_or(Refusal::Missing("container instance"))?.tags;
+        tags.retain(|(held, _)| held != key);
+        tags.push((key.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    /// SuspendProcesses and ResumeProcesses, for one process.
+    pub fn suspend_process(&mut self, group: GroupId, process: &str, suspended: bool) -> Result<(), Refusal> {
+        let found = self.groups.get_mut(group.index()).ok_or(Refusal::Missing("group"))?;
+        found.suspended.retain(|held| held != process);
+        if suspended {
+            found.suspended.push(process.to_owned());
+        }
+        self.look_at_group(group, 1_000);
+        Ok(())
+    }
+
+    /// UpdateAutoScalingGroup with other limits; the desired capacity follows into them.
+    pub fn set_group_limits(&mut self, group: GroupId, min: u32, max: u32) -> Result<(), Refusal> {
+        let found = self.groups.get_mut(group.index()).ok_or(Refusal::Missing("group"))?;
+        if min > max {
+            return Err(Refusal::Invalid("Max bound must be greater than or equal to min bound.".into()));
+        }
+        (found.min, found.max, found.desired) = (min, max, found.desired.clamp(min, max));
+        self.look_at_group(group, 1_000);
         Ok(())
     }
 
@@ -143,14 +176,13 @@ impl World {
         Ok(())
     }
 
-    /// RebootInstances: the registration stays; the agent is away for a minute or two.
+    /// RebootInstances: the registration stays, the tasks end; the agent is away for a minute or two.
     pub fn reboot(&mut self, machine: MachineId) -> Result<(), Refusal> {
         let found = self.machines.get_mut(machine.index()).ok_or(Refusal::Missing("instance"))?;
         if found.state != MachineState::Running {
             return Err(Refusal::Invalid(format!("The instance is in the {} state.", found.state.word())));
         }
-        found.agent.docker_sick = false;
-        self.restart_agent(machine);
+        self.goes_down(machine);
         Ok(())
     }
 
@@ -167,19 +199,6 @@ impl World {
         }
         self.restart_agent(machine);
         self.later(45_000, super::agenda::Deed::CheckRuntime(machine));
-    }
-
-    /// SSM RunCommand `systemctl restart ecs` on a machine.
-    pub fn send_restart(&mut self, machine: MachineId) -> Result<CommandOutcome, Refusal> {
-        let found = self.machine(machine).ok_or(Refusal::Missing("instance"))?;
-        if !found.in_ssm {
-            return Err(Refusal::Invalid("Instances not in a valid state for account".into()));
-        }
-        if found.ping_lost_at.is_some() {
-            return Ok(CommandOutcome::Undeliverable);
-        }
-        self.restart_agent(machine);
-        Ok(CommandOutcome::Success)
     }
 
     /// DeleteCluster, of whatever is in it: hosts go INACTIVE without their machines being touched.

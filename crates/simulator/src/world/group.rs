@@ -33,6 +33,8 @@ pub struct Group {
     pub suspended: Vec<String>,
     /// A terminate hook holds machines in Terminating:Wait for so many milliseconds; 0: no hook.
     pub terminate_hook_ms: i64,
+    /// Managed draining: ECS drains a machine before the group ends it, and holds it until it is empty.
+    pub managed_draining: bool,
     /// ECS manages its size (tag AmazonECSManaged).
     pub ecs_managed: bool,
     /// Launches so far: turns of the instance types.

@@ -25,6 +25,8 @@ pub struct Host {
     pub runtime: Check,
     /// Since when ECS has called the agent disconnected; `None` while it is connected.
     pub away_since: Option<Moment>,
+    /// Tags.
+    pub tags: Vec<(String, String)>,
     /// Version at which the agent was last seen leaving.
     pub(crate) away_version: u32,
     /// Tasks here that are on their way to somewhere.

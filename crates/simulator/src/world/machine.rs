@@ -42,6 +42,8 @@ pub struct Machine {
     pub ping_lost_at: Option<Moment>,
     /// SSM knows the machine at all.
     pub in_ssm: bool,
+    /// Its SSM agent was stopped: a network that comes back does not bring its answers back.
+    pub ssm_stopped: bool,
     /// The cluster in its `ecs.config`.
     pub cluster: ClusterId,
     /// Its present or last registration.
@@ -69,6 +71,8 @@ pub struct Agent {
     pub session: bool,
     /// Comes and goes on its own every so many milliseconds; 0: does not.
     pub flaps_every: u32,
+    /// It has died of its image: whoever starts it again sees it die again.
+    pub doomed: bool,
     /// Counts the agent's fortunes: an appointment of an older epoch is void.
     pub(crate) epoch: u32,
 }

@@ -10,6 +10,7 @@ pub mod change;
 pub mod cluster;
 pub mod control;
 pub mod group;
+pub mod happened;
 pub mod host;
 pub mod id;
 pub mod kind;
@@ -26,6 +27,7 @@ use std::collections::{HashMap, VecDeque};
 pub use change::{Change, Truth, What};
 pub use cluster::{CapacityProvider, Cluster};
 pub use group::Group;
+pub use happened::Happened;
 pub use host::{Check, CheckKind, CheckStatus, Host, HostState, HostStatus};
 pub use id::{
     ClusterId, DefinitionId, GroupId, HostId, KindId, MachineId, Namer, PlaceId, ServiceId, Symbol, TaskId, TemplateId,
@@ -73,8 +75,8 @@ pub struct World {
     pub(crate) outbox: Vec<Change>,
     /// Changes of the truth, for judges; kept when `keep_truth`.
     pub truth: Vec<Truth>,
-    /// What truly happened because a remedy called, for judges.
-    pub happened: Vec<crate::direct::acts::Happened>,
+    /// What truly happened because somebody called, for judges.
+    pub happened: Vec<Happened>,
     /// Whether `truth` is kept.
     pub keep_truth: bool,
     /// Earlier states of hosts, for stale reads; kept for so many milliseconds, 0: not at all.
@@ -111,6 +113,8 @@ pub struct Habits {
     pub backoff_ms: (i64, i64),
     /// How long systemd needs to bring a crashed agent back and the agent to connect.
     pub restart_ms: (i64, i64),
+    /// From the call for a reboot to an agent that starts.
+    pub reboot_ms: (i64, i64),
     /// From launch to `running`.
     pub launch_ms: (i64, i64),
     /// From `running` to registered.
@@ -143,6 +147,7 @@ impl Default for Habits {
             notice_ms: (60_000, 120_000),
             backoff_ms: (1_000, 120_000),
             restart_ms: (11_000, 25_000),
+            reboot_ms: (40_000, 110_000),
             launch_ms: (8_000, 25_000),
             boot_ms: (60_000, 150_000),
             trunk_ms: (4_000, 15_000),

@@ -59,6 +59,7 @@ impl World {
             self.note_placement(id, lacking);
             return;
         }
+        let protected = service.protected;
         let minimum = (service.desired * service.minimum_healthy_percent).div_ceil(100);
         let maximum = service.desired * service.maximum_percent / 100;
         // `leaving`: on a draining host or of an older deployment; replaced first, then stopped.
@@ -84,7 +85,8 @@ impl World {
         let allowed = if leaving.is_empty() { wanted } else { wanted.min(maximum.saturating_sub(total)) };
         let lacking = self.start_tasks(id, cluster, definition, allowed);
         self.note_placement(id, lacking);
-        if good.len() as u32 > desired {
+        // Protected tasks are replaced where that is due, and stay.
+        if good.len() as u32 > desired && !protected {
             let reason = self.scaling_reason(id);
             for task in good.into_iter().skip(desired as usize) {
                 self.want_stopped(task, StopCode::ServiceSchedulerInitiated, reason, None);
@@ -94,7 +96,7 @@ impl World {
         if !leaving.is_empty() {
             let reason = self.scaling_reason(id);
             for (task, runs) in leaving {
-                if runs && spare == 0 {
+                if protected || runs && spare == 0 {
                     continue;
                 }
                 spare = spare.saturating_sub(u32::from(runs));

@@ -32,6 +32,10 @@ pub struct Service {
     pub created_at: Moment,
     /// Newest first, at most 100.
     pub events: std::collections::VecDeque<ServiceMessage>,
+    /// Its tasks are protected from scale-in: neither a drain nor a deployment stops them.
+    pub protected: bool,
+    /// How long a task stays DEACTIVATING: connections are let go, and the host is held meanwhile. 0: as other steps.
+    pub deactivating_ms: i64,
     /// Share of its tasks that end by themselves within an hour and are replaced.
     pub churn_per_hour: f64,
     /// The last placement failed: not said again until solved or six hours later.

@@ -112,8 +112,15 @@ impl World {
     pub(crate) fn schedule_step(&mut self, id: TaskId) {
         let Some(version) = self.task(id).map(|task| task.said.version) else { return };
         let step = self.habits.task_step_ms;
-        let delay = self.draw(Purpose::TaskLife, step);
+        let delay = self.draw(Purpose::TaskLife, step).max(self.held_ms(id));
         self.later(delay, Deed::Step(id, version));
+    }
+
+    /// How long the task holds its host before its next step, because its service has connections to let go.
+    fn held_ms(&self, id: TaskId) -> i64 {
+        let leaving = self.task(id).filter(|task| task.said.last == TaskStatus::Deactivating);
+        let service = leaving.and_then(|task| self.services.get(task.service?.index()));
+        service.map_or(0, |service| service.deactivating_ms)
     }
 
     /// Tasks that stood still while the agent was away go on.

@@ -2,7 +2,7 @@
 
 use wire::{error::ServiceError, query::Params, xml::Writer};
 
-use super::{filters, page, selected, state, unknown_filter};
+use super::{filters, named, page, selected, state, unknown_filter};
 use crate::{
     face::scope::Scope,
     world::{Lifecycle, Machine, MachineId, MachineState, World, kind::KINDS},
@@ -38,6 +38,41 @@ pub(super) fn instances(world: &World, scope: &Scope, params: &Params, w: &mut W
         w.text("nextToken", &next);
     }
     Ok(())
+}
+
+/// GetConsoleOutput: what the machine printed when it started, in base64.
+pub(super) fn console_output(
+    world: &World,
+    scope: &Scope,
+    params: &Params,
+    w: &mut Writer,
+) -> Result<(), ServiceError> {
+    let Some(id) = params.get("InstanceId") else {
+        return Err(ServiceError::new("MissingParameter", "The request must contain the parameter InstanceId"));
+    };
+    let Some(id) = named(world, scope, &[id])?.first().copied() else { return Ok(()) };
+    let Some(machine) = world.machine(id) else { return Ok(()) };
+    let text = format!(
+        "[    0.000000] Linux version 6.1.0-ecs\n[   11.204100] cloud-init[1402]: started ecs.service at {}\n",
+        machine.launched_at.iso_secs()
+    );
+    w.text("instanceId", &world.machine_id(id));
+    w.text("timestamp", &world.now.iso_millis());
+    w.text("output", &base64(text.as_bytes()));
+    Ok(())
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
+            out.push(if place > three.len() { '=' } else { char::from(letter) });
+        }
+    }
+    out
 }
 
 fn zone<'a>(world: &'a World, machine: &Machine) -> Option<&'a crate::world::Zone> {
@@ -175,4 +210,15 @@ pub(super) fn types(world: &World, scope: &Scope, params: &Params, w: &mut Write
         });
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_filled_up_to_four_letters() {
+        let packed: Vec<String> = ["", "f", "fo", "foo", "foob"].iter().map(|text| base64(text.as_bytes())).collect();
+        assert_eq!(packed, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+    }
 }

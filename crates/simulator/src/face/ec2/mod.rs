@@ -15,6 +15,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "DescribeInstances",
     "DescribeNetworkInterfaces",
     "DescribeSubnets",
+    "GetConsoleOutput",
     "RebootInstances",
     "StartInstances",
     "StopInstances",
@@ -44,9 +45,16 @@ pub(crate) fn answer(
             "DescribeInstanceTypes" => describe::types(world, scope, params, w),
             "DescribeSubnets" => network::subnets(world, scope, params, w),
             "DescribeNetworkInterfaces" => network::interfaces(world, scope, params, w),
+            "GetConsoleOutput" => describe::console_output(world, scope, params, w),
             "StopInstances" => change(world, scope, params, w, World::stop),
             "StartInstances" => change(world, scope, params, w, World::start),
-            "TerminateInstances" => change(world, scope, params, w, World::terminate),
+            "TerminateInstances" => change(world, scope, params, w, |world, id| {
+                let before = world.machine(id).map(|found| found.state);
+                world.terminate(id);
+                if before != world.machine(id).map(|found| found.state) {
+                    world.note_happened("", "terminate", Some(id), None);
+                }
+            }),
             "RebootInstances" => reboot(world, scope, params, w),
             _ => Err(super::unknown("ec2", operation, OPERATIONS)),
         };
@@ -145,6 +153,7 @@ fn change(
 fn reboot(world: &mut World, scope: &Scope, params: &Params, w: &mut Writer) -> Result<(), ServiceError> {
     for id in named(world, scope, &params.list("InstanceId"))? {
         world.reboot(id).map_err(|refusal| ServiceError::new("IncorrectInstanceState", refusal.to_string()))?;
+        world.note_happened("", "reboot", Some(id), None);
     }
     w.text("return", "true");
     Ok(())

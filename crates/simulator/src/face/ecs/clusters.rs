@@ -198,7 +198,8 @@ pub(super) fn describe_capacity_providers(
                             out.member_int("instanceWarmupPeriod", 300);
                         });
                         out.member("managedTerminationProtection", "DISABLED");
-                        out.member("managedDraining", "DISABLED");
+                        let drains = world.group(provider.group).is_some_and(|group| group.managed_draining);
+                        out.member("managedDraining", if drains { "ENABLED" } else { "DISABLED" });
                     });
                     out.key("tags").array(|_| {});
                 });

@@ -160,7 +160,7 @@ fn write(world: &World, host: HostId, state: &HostState, health: bool, with_tags
         out.key("registeredAt").epoch(found.registered_at);
         out.key("attachments").array(|_| {});
         if with_tags {
-            tags(out, &[]);
+            tags(out, &found.tags);
         } else {
             out.key("tags").array(|_| {});
         }
@@ -301,7 +301,11 @@ pub(super) fn update_state(
         match find(world, cluster, name) {
             None => failed.push((name, "MISSING")),
             Some(host) => match world.set_draining(host, draining) {
-                Ok(()) => done.push(host),
+                Ok(()) => {
+                    let machine = world.host(host).map(|found| found.machine);
+                    world.note_happened("", if draining { "drain" } else { "undrain" }, machine, Some(host));
+                    done.push(host);
+                }
                 Err(_) => failed.push((name, "INACTIVE")),
             },
         }
@@ -331,6 +335,8 @@ pub(super) fn deregister(
     let host = find(world, cluster, name).ok_or_else(|| invalid("Referenced container instance not found."))?;
     let force = request.get("force").and_then(Value::as_bool).unwrap_or(false);
     world.deregister(host, force).map_err(refused)?;
+    let machine = world.host(host).map(|found| found.machine);
+    world.note_happened("", "deregister", machine, Some(host));
     out.object(|out| {
         out.key("containerInstance");
         write_now(world, host, out);
