@@ -56,6 +56,15 @@ impl Fleet {
         }
     }
 
+    /// Until when a lost agent is not decided upon by itself, because what it shares with others misses so many that
+    /// the loss of all will be weighed by then. `None`: nothing is to be weighed.
+    pub(crate) fn weighed_at(&self, slot: Slot) -> Option<Millis> {
+        let case = self.cases.get(slot).filter(|case| case.trouble == Trouble::AgentAway)?;
+        let Subject::Host(host) = case.subject else { return None };
+        let doubt_after = i64::from(self.policy.doubt_after_secs) * 1000;
+        self.standing(host).keys().any(|key| self.misses_too_many(key)).then(|| case.since + doubt_after * 4 / 3)
+    }
+
     /// Weighs all cohorts: opens, renames, widens or lifts doubts.
     pub(crate) fn weigh(&mut self, effects: &mut Vec<Effect>) {
         self.weigh_at = 0;
@@ -294,6 +303,12 @@ impl Fleet {
 
     /// The doubt in one sentence, with its numbers.
     pub(crate) fn doubt_sentence(&self, key: CohortKey, now: Millis) -> String {
+        let lasted = self.earliest_absence(key).map_or(0, |since| (now - since) / 1000);
+        self.loss_sentence(key, &format!(" for up to {}", duration_words(lasted)))
+    }
+
+    /// The loss of a cohort in one sentence, without how long it lasts: that would be a walk through all cases.
+    pub(crate) fn loss_sentence(&self, key: CohortKey, lasted: &str) -> String {
         let tally = self.cohorts.tally(key);
         let (mut hosts, mut missing) = (0, 0);
         for ((shared, _), other) in self.cohorts.iter() {
@@ -305,7 +320,6 @@ impl Fleet {
         let (outside, outside_missing) = (hosts - tally.members.min(hosts), missing - tally.away.min(missing));
         let name = self.short(key.1);
         let name = if name.is_empty() { self.names.text(key.1) } else { name };
-        let lasted = self.earliest_absence(key).map_or(0, |since| (now - since) / 1000);
         let elsewhere = match outside {
             0 => "there are no others to compare with".to_owned(),
             _ => format!("{} of {outside} others answer", outside - outside_missing),
@@ -316,11 +330,10 @@ impl Fleet {
             _ => "what they share is in doubt, not each host",
         };
         format!(
-            "{} of {} hosts of {} {name} are away at once for up to {}; {elsewhere}: {suspect}",
+            "{} of {} hosts of {} {name} are away at once{lasted}; {elsewhere}: {suspect}",
             tally.away,
             tally.members,
             key.0.word(),
-            duration_words(lasted)
         )
     }
 

@@ -262,7 +262,10 @@ impl Fleet {
                 let looks = self.cases.get(slot).map_or(0, |case| case.looks);
                 let fresh = agreed_at != 0 && agreed_at >= asked_at && self.now - agreed_at <= fresh_ms;
                 if fresh && looks >= self.fail_after(subject, trouble) {
-                    self.decide(slot, effects);
+                    match self.weighed_at(slot) {
+                        Some(at) if at > self.now => self.set_deadline(slot, at),
+                        _ => self.decide(slot, effects),
+                    }
                 } else {
                     self.ask_look(slot, true);
                 }

@@ -212,7 +212,7 @@ impl Fleet {
         let Subject::Host(slot) = subject else { return None };
         let crowded = self.standing(slot).keys().find(|key| self.loses_too_many(*key));
         if let Some(key) = crowded {
-            return Some(self.doubt_sentence(key, self.now));
+            return Some(self.loss_sentence(key, ""));
         }
         self.doubt_over(slot).map(|doubt| format!("case {doubt} doubts what this host shares with others"))
     }
