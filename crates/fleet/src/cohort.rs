@@ -87,12 +87,19 @@ pub struct Tally {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cohorts {
     tallies: BTreeMap<CohortKey, Tally>,
+    /// Members by cluster and zone: zones are shared by clusters, budgets for zones are not.
+    zones: BTreeMap<(Name, Name), u32>,
 }
 
 impl Cohorts {
     /// The tally of a cohort.
     pub fn tally(&self, key: CohortKey) -> Tally {
         self.tallies.get(&key).copied().unwrap_or_default()
+    }
+
+    /// Hosts of a cluster that ought to answer in one zone, without those whose machine is known to be down.
+    pub fn members_in_zone(&self, cluster: Name, zone: Name) -> u32 {
+        self.zones.get(&(cluster, zone)).copied().unwrap_or_default()
     }
 
     /// All cohorts in order.
@@ -107,10 +114,13 @@ impl Cohorts {
 
     /// Whether two counts agree.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
-        self.tallies == other.tallies
+        self.tallies == other.tallies && self.zones == other.zones
     }
 
     fn add(&mut self, standing: &Standing) {
+        if let Some(key) = standing.cluster_and_zone() {
+            *self.zones.entry(key).or_default() += 1;
+        }
         for key in standing.keys() {
             let tally = self.tallies.entry(key).or_default();
             tally.members += 1;
@@ -134,6 +144,14 @@ impl Cohorts {
     }
 
     fn subtract(&mut self, standing: &Standing) {
+        if let Some(key) = standing.cluster_and_zone()
+            && let Some(members) = self.zones.get_mut(&key)
+        {
+            *members = members.saturating_sub(1);
+            if *members == 0 {
+                self.zones.remove(&key);
+            }
+        }
         for key in standing.keys() {
             if let Some(tally) = self.tallies.get_mut(&key) {
                 tally.members = tally.members.saturating_sub(1);
@@ -159,6 +177,12 @@ pub struct Standing {
 }
 
 impl Standing {
+    fn cluster_and_zone(&self) -> Option<(Name, Name)> {
+        let [_, cluster, zone, ..] = self.values;
+        self.member.then_some(())?;
+        cluster.zip(zone)
+    }
+
     /// The cohorts it counts in.
     pub fn keys(&self) -> impl Iterator<Item = CohortKey> + '_ {
         let values = if self.member { &self.values[..] } else { &[] };
@@ -233,5 +257,30 @@ impl Fleet {
             at = case.next_of_subject;
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Names;
+
+    #[test]
+    fn hosts_of_two_clusters_in_one_zone_are_counted_apart_as_they_come_and_go() {
+        let mut names = Names::default();
+        let [place, prod, test, zone] = ["place", "prod", "test", "eu-west-1a"].map(|text| names.keep(text));
+        let host = |cluster| Standing {
+            member: true,
+            values: [Some(place), Some(cluster), Some(zone), None, None, None, None, None, None],
+            ..Standing::default()
+        };
+        let mut cohorts = Cohorts::default();
+        cohorts.add(&host(prod));
+        cohorts.add(&host(test));
+        cohorts.add(&host(test));
+        assert_eq!(cohorts.tally((Trait::Zone, zone)).members, 3);
+        assert_eq!((cohorts.members_in_zone(prod, zone), cohorts.members_in_zone(test, zone)), (1, 2));
+        cohorts.subtract(&host(prod));
+        assert_eq!((cohorts.members_in_zone(prod, zone), cohorts.members_in_zone(test, zone)), (0, 2));
     }
 }

@@ -74,7 +74,7 @@ impl Fleet {
             Per::Cluster => place.cluster.map(|cluster| tally((Trait::Cluster, cluster))),
             Per::Zone => {
                 let (cluster, zone) = (place.cluster?, place.zone?);
-                Some(tally((Trait::Zone, zone)).min(tally((Trait::Cluster, cluster))))
+                Some(self.cohorts.members_in_zone(cluster, zone))
             }
             Per::Group => place.group.map(|group| tally((Trait::Group, group))),
         }

@@ -448,38 +448,36 @@ impl Reference {
 
     /// A cohort of the host of which a fifth, and three at least, are away: counted host by host.
     fn too_many_away(&self, host: &Host) -> Option<String> {
-        let none = Machine::default();
-        let machine_of = |host: &Host| self.machines.get(&host.machine).unwrap_or(&none);
-        let down = |it: &Host| {
-            !matches!(machine_of(it).state, None | Some(Ec2State::Running | Ec2State::Pending | Ec2State::Other))
-        };
-        let values = |it: &Host| {
-            let machine = machine_of(it);
-            let [zone, version, ami, subnet, kind] = it.traits.clone();
-            let place = it.cluster.split(':').skip(3).take(2).collect::<Vec<_>>().join("/");
-            [
-                place,
-                it.cluster.clone(),
-                zone,
-                version,
-                ami,
-                subnet,
-                kind,
-                machine.group.clone(),
-                machine.template.clone(),
-            ]
-        };
-        let own = values(host);
+        let own = self.values(host);
         let share = self.plain.0.get("doubt_share").and_then(Value::as_f64).unwrap_or(0.2);
         let least = self.plain.secs("doubt_min_hosts", 3);
-        let others: Vec<([String; 9], bool)> =
-            self.hosts.values().filter(|it| it.serves && !down(it)).map(|it| (values(it), it.away)).collect();
+        let mut counts = [(0usize, 0i64); 9];
+        for other in self.hosts.values().filter(|it| it.serves && !self.is_down(it)) {
+            let values = self.values(other);
+            for (at, (members, away)) in counts.iter_mut().enumerate() {
+                let same = values[at] == own[at];
+                *members += usize::from(same);
+                *away += i64::from(same && other.away);
+            }
+        }
         (0..own.len()).filter(|at| !own[*at].is_empty()).find_map(|at| {
-            let same: Vec<bool> = others.iter().filter(|(it, _)| it[at] == own[at]).map(|(_, away)| *away).collect();
-            let away = same.iter().filter(|away| **away).count() as i64;
-            let enough = least.max((same.len() as f64 * share).ceil() as i64).max(1);
-            (away >= enough).then(|| format!("{} ({away} of {})", own[at], same.len()))
+            let (members, away) = counts[at];
+            let enough = least.max((members as f64 * share).ceil() as i64).max(1);
+            (away >= enough).then(|| format!("{} ({away} of {members})", own[at]))
         })
+    }
+
+    fn is_down(&self, host: &Host) -> bool {
+        let state = self.machines.get(&host.machine).and_then(|machine| machine.state);
+        !matches!(state, None | Some(Ec2State::Running | Ec2State::Pending | Ec2State::Other))
+    }
+
+    /// What a host shares with others: account and region, cluster, and so on.
+    fn values<'s>(&'s self, host: &'s Host) -> [&'s str; 9] {
+        let [zone, version, ami, subnet, kind] = &host.traits;
+        let place = host.cluster.rsplit_once(":cluster/").map_or("", |(place, _)| place);
+        let (group, template) = self.machines.get(&host.machine).map_or(("", ""), |it| (&it.group, &it.template));
+        [place, &host.cluster, zone, version, ami, subnet, kind, group, template]
     }
 
     fn second_witness(&self, case: &Case, now: i64) -> bool {
@@ -569,11 +567,9 @@ impl Reference {
         if says("the budget is used up") && self.over_budget(case, now, true).is_none() {
             return Some("the budgets allow it".to_owned());
         }
-        let crowded = self.hosts.get(&case.subject).and_then(|host| self.too_many_away(host));
         if says("are away at once")
-            && self.hosts.contains_key(&case.subject)
-            && crowded.is_none()
             && self.doubts.is_empty()
+            && self.hosts.get(&case.subject).is_some_and(|host| self.too_many_away(host).is_none())
         {
             return Some("no cohort of its has lost too many".to_owned());
         }
