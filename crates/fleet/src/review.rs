@@ -320,6 +320,10 @@ impl Fleet {
         if !case.work().waits {
             return false;
         }
+        // First of all: thousands may wait for this one, and what they wait for says nothing about any single host.
+        if self.doubted(case.subject).is_some() {
+            return true;
+        }
         let place = self.locality(case.subject);
         if self.stopped(place).or_else(|| self.window_sentence(place)).is_some() {
             return true;
@@ -327,9 +331,7 @@ impl Fleet {
         let judgement = self.judge_subject(case.subject, Some(slot), self.now);
         match self.choose(slot, &judgement) {
             Choice::Take { remedy, .. } => {
-                self.forbidden(slot, remedy).is_some()
-                    || self.doubted(case.subject).is_some()
-                    || self.restrained(slot, remedy).is_some()
+                self.forbidden(slot, remedy).is_some() || self.restrained(slot, remedy).is_some()
             }
             // What was heard is too old to say: ask.
             Choice::Leave { .. } => false,
@@ -433,8 +435,10 @@ impl Fleet {
             case.work_mut().waits = waits;
         }
         let begins = Self::acts(&decision);
-        if first || begins.is_some() || case.decision.as_ref() != Some(&decision) {
+        if first || begins.is_some() || !case.decision.as_ref().is_some_and(|before| says_the_same(before, &decision)) {
             self.put_on_record(slot, judgement, decision, effects);
+        } else {
+            case.decision = Some(decision);
         }
         if let Some(remedy) = begins {
             self.begin_repair(slot, remedy, terms, effects);
@@ -452,7 +456,7 @@ impl Fleet {
         };
         // I2 knows no exception, not even for a loss that a narrower doubt explains.
         if let Some(why) = self.doubted(case.subject) {
-            return hold(why, false);
+            return hold(why, true);
         }
         if let Some(why) = self.forbidden(slot, remedy) {
             return hold(why, false);
@@ -630,5 +634,17 @@ impl Fleet {
                 self.look_agrees(case, at, effects);
             }
         }
+    }
+}
+
+/// Whether two decisions are the same but for the numbers in the reasons for doing nothing. While a loss grows host by
+/// host, each of those that wait would else be put on record with each step.
+fn says_the_same(before: &Decision, now: &Decision) -> bool {
+    match (before, now) {
+        (Decision::Hold { because: before }, Decision::Hold { because: now }) => {
+            let words = |text: &String| text.chars().filter(|char| !char.is_ascii_digit()).collect::<String>();
+            before.len() == now.len() && before.iter().zip(now).all(|(before, now)| words(before) == words(now))
+        }
+        _ => before == now,
     }
 }

@@ -4,7 +4,7 @@
 use super::{Conditions, History, TruthLog, Violation, history};
 use crate::{
     clock::{MINUTE, Moment},
-    world::{HostStatus, Machine, MachineId, MachineState, World},
+    world::{HostStatus, Machine, MachineId, World},
 };
 
 /// The cohort must have been away for so long before a decision is held against anybody: ECS needs two minutes to notice
@@ -95,7 +95,6 @@ fn blind_cohort(
 fn registered_at(world: &World, machine: &Machine, at: Moment) -> bool {
     let Some(host) = machine.host.and_then(|host| world.host(host)) else { return false };
     let gone_before = host.said.status == HostStatus::Inactive && host.said.updated_at <= at;
-    let ended_before = machine.terminated_at.is_some_and(|ended| ended <= at)
-        || machine.state == MachineState::ShuttingDown && machine.terminated_at.is_none();
+    let ended_before = machine.ending_since.is_some_and(|since| since <= at);
     host.registered_at <= at && !gone_before && !ended_before
 }

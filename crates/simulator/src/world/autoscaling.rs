@@ -151,6 +151,7 @@ impl World {
             instance_ok: true,
             checks_since: self.now,
             launched_at: self.now,
+            ending_since: None,
             terminated_at: None,
             ping_lost_at: None,
             in_ssm: self.clusters.get(cluster.index()).is_none_or(|cluster| !cluster.without_ssm),
@@ -379,6 +380,7 @@ impl World {
         }
         let ran = found.state == MachineState::Running;
         found.state = MachineState::ShuttingDown;
+        found.ending_since = Some(self.now);
         found.ping_lost_at = found.ping_lost_at.or(Some(self.now));
         found.agent.process = Process::Absent;
         found.agent.epoch += 1;
