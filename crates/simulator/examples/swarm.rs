@@ -14,6 +14,10 @@ use simulator::swarm::{
     many::{Plan, live_many},
 };
 
+/// A quarter of the time went into the allocator of the C library: stories are made of short strings.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     if let Some(seed) = number("MUSTER_SWARM_SEED") {
