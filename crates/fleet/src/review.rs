@@ -205,6 +205,11 @@ impl Fleet {
         if at <= case.agreed_at {
             return;
         }
+        let (opened_at, subject) = (case.opened_at, case.subject);
+        if case.trouble == Trouble::NeverRegistered && !self.listed_since(subject, opened_at) {
+            return;
+        }
+        let Some(case) = self.cases.get_mut(slot) else { return };
         case.agreed_at = at;
         case.looks = case.looks.saturating_add(1);
         let (stage, waits_from, asked_at) = (case.stage, case.waits_from, case.asked_at);
@@ -592,6 +597,14 @@ impl Fleet {
         self.cluster_of_machine(machine)
             .and_then(|arn| self.clusters.get(&arn))
             .is_some_and(|cluster| cluster.looked_at >= due)
+    }
+
+    /// The cluster that a machine ought to be in was listed completely since then. EC2 and Auto Scaling cannot say that a
+    /// machine has not registered; nor can a clock, which may have been set (I4).
+    fn listed_since(&self, subject: Subject, since: Millis) -> bool {
+        let Subject::Machine(slot) = subject else { return true };
+        let cluster = self.machines.get(slot).and_then(|machine| self.cluster_of_machine(machine));
+        cluster.and_then(|arn| self.clusters.get(&arn)).is_some_and(|cluster| cluster.looked_at >= since)
     }
 
     /// Opens or closes the case of a machine that is no host.

@@ -135,6 +135,16 @@ impl World {
 
     /// The agent may try again: with the backoff of an unexpected loss.
     pub(crate) fn tries_again(&mut self, machine: MachineId) {
+        // One that hangs does not try, and nobody has missed its heartbeat yet.
+        let hangs = self.machines.get(machine.index()).is_some_and(|it| it.agent.process == Process::Hung);
+        let seems_connected = self
+            .registration(machine)
+            .and_then(|host| self.hosts.get(host.index()))
+            .is_some_and(|it| it.said.connected);
+        if hangs && seems_connected {
+            self.goes_silent(machine);
+            return;
+        }
         let epoch = self.next_epoch(machine);
         let backoff = self.habits.backoff_ms;
         let delay = self.draw(Purpose::Backoff, backoff);

@@ -44,7 +44,7 @@ impl Fleet {
         let cluster = place.cluster.map(|cluster| self.short(cluster).to_owned()).unwrap_or_default();
         self.policy.budgets.iter().filter(|budget| crate::glob::fits_any(&budget.clusters, &cluster)).find_map(
             |budget| {
-                let hosts = self.hosts_within(budget.per, place)?;
+                let hosts = self.hosts_within(budget, place)?;
                 let over = |used: u32, limit: Limit, when: &str| {
                     let most = limit.of(hosts);
                     (used >= most).then(|| {
@@ -65,12 +65,14 @@ impl Fleet {
     }
 
     /// How many hosts a budget speaks of; `None` when the place does not say, so the budget does not apply.
-    fn hosts_within(&self, per: Per, place: Locality) -> Option<u32> {
+    fn hosts_within(&self, budget: &Budget, place: Locality) -> Option<u32> {
         let tally = |key| self.cohorts.tally(key).members;
-        match per {
-            Per::Fleet => Some(
-                self.cohorts.iter().filter(|((shared, _), _)| *shared == Trait::Place).map(|(_, it)| it.members).sum(),
-            ),
+        match budget.per {
+            Per::Fleet => {
+                let counts = |cluster| crate::glob::fits_any(&budget.clusters, self.short(cluster));
+                let clusters = self.cohorts.iter().filter(|((shared, it), _)| *shared == Trait::Cluster && counts(*it));
+                Some(clusters.map(|(_, it)| it.members).sum())
+            }
             Per::Cluster => place.cluster.map(|cluster| tally((Trait::Cluster, cluster))),
             Per::Zone => {
                 let (cluster, zone) = (place.cluster?, place.zone?);

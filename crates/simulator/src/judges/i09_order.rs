@@ -134,7 +134,10 @@ fn rungs(history: &History, conditions: &Conditions) -> Vec<Violation> {
         };
         let mut wrong = |what: String| found.push(Violation { invariant: "I9", at: noted.at, what });
         let Some(rung) = place else {
-            if remedy != "tell-someone" {
+            if remedy == "tell-someone" {
+                // No ladder names its own end.
+                begun.remove(&key);
+            } else {
                 wrong(format!("case {} {how} {remedy}, which is not on its ladder", life.case));
             }
             continue;
@@ -186,6 +189,7 @@ mod tests {
         assert_eq!(judge(&[(0, "restart-agent"), (60_000, "replace")]), 0);
         assert_eq!(judge(&[(0, "restart-agent"), (59_000, "replace")]), 1, "before the deadline");
         assert_eq!(judge(&[(0, "replace"), (60_000, "restart-agent")]), 1, "back");
+        assert_eq!(judge(&[(0, "replace"), (1, "tell-someone"), (60_000, "restart-agent")]), 0, "from the end anew");
         assert_eq!(judge(&[(0, "reboot")]), 1, "not on the ladder");
     }
 }

@@ -539,7 +539,7 @@ impl Reference {
 
     fn members(&self, budget: &PlainBudget, case: &Case, group: &str, zone: &str, generous: bool) -> usize {
         let within = |host: &&Host| match budget.per.as_str() {
-            "fleet" => true,
+            "fleet" => any_fits(&budget.clusters, cluster_name(&host.cluster)),
             "group" => self.machines.get(&host.machine).is_some_and(|it| it.group == group),
             "zone" => host.cluster == case.cluster && host.traits[0] == zone,
             _ => host.cluster == case.cluster,
