@@ -87,8 +87,11 @@ pub struct Tally {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Cohorts {
     tallies: BTreeMap<CohortKey, Tally>,
-    /// Members by cluster and zone: zones are shared by clusters, budgets for zones are not.
-    zones: BTreeMap<(Name, Name), u32>,
+    /// Members by cluster and zone: zones are shared by clusters, budgets for zones are not. Those without a zone stand
+    /// together.
+    zones: BTreeMap<(Name, Option<Name>), u32>,
+    /// Members by cluster that no Auto Scaling group has.
+    ungrouped: BTreeMap<Name, u32>,
 }
 
 impl Cohorts {
@@ -97,9 +100,14 @@ impl Cohorts {
         self.tallies.get(&key).copied().unwrap_or_default()
     }
 
-    /// Hosts of a cluster that ought to answer in one zone, without those whose machine is known to be down.
-    pub fn members_in_zone(&self, cluster: Name, zone: Name) -> u32 {
+    /// Hosts of a cluster that ought to answer in one zone, or in none, without those whose machine is known to be down.
+    pub fn members_in_zone(&self, cluster: Name, zone: Option<Name>) -> u32 {
         self.zones.get(&(cluster, zone)).copied().unwrap_or_default()
+    }
+
+    /// The same of hosts that no Auto Scaling group has.
+    pub fn members_without_group(&self, cluster: Name) -> u32 {
+        self.ungrouped.get(&cluster).copied().unwrap_or_default()
     }
 
     /// All cohorts in order.
@@ -114,12 +122,15 @@ impl Cohorts {
 
     /// Whether two counts agree.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
-        self.tallies == other.tallies && self.zones == other.zones
+        self.tallies == other.tallies && self.zones == other.zones && self.ungrouped == other.ungrouped
     }
 
     fn add(&mut self, standing: &Standing) {
-        if let Some(key) = standing.cluster_and_zone() {
-            *self.zones.entry(key).or_default() += 1;
+        if let Some(cluster) = standing.cluster() {
+            *self.zones.entry((cluster, standing.zone())).or_default() += 1;
+            if standing.group().is_none() {
+                *self.ungrouped.entry(cluster).or_default() += 1;
+            }
         }
         for key in standing.keys() {
             let tally = self.tallies.entry(key).or_default();
@@ -144,12 +155,10 @@ impl Cohorts {
     }
 
     fn subtract(&mut self, standing: &Standing) {
-        if let Some(key) = standing.cluster_and_zone()
-            && let Some(members) = self.zones.get_mut(&key)
-        {
-            *members = members.saturating_sub(1);
-            if *members == 0 {
-                self.zones.remove(&key);
+        if let Some(cluster) = standing.cluster() {
+            count_out(&mut self.zones, (cluster, standing.zone()));
+            if standing.group().is_none() {
+                count_out(&mut self.ungrouped, cluster);
             }
         }
         for key in standing.keys() {
@@ -166,6 +175,15 @@ impl Cohorts {
     }
 }
 
+fn count_out<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K) {
+    if let std::collections::btree_map::Entry::Occupied(mut count) = counts.entry(key) {
+        *count.get_mut() = count.get().saturating_sub(1);
+        if *count.get() == 0 {
+            count.remove();
+        }
+    }
+}
+
 /// Where one host stands in the count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -177,10 +195,16 @@ pub struct Standing {
 }
 
 impl Standing {
-    fn cluster_and_zone(&self) -> Option<(Name, Name)> {
-        let [_, cluster, zone, ..] = self.values;
-        self.member.then_some(())?;
-        cluster.zip(zone)
+    fn cluster(&self) -> Option<Name> {
+        if self.member { self.values[Trait::Cluster as usize] } else { None }
+    }
+
+    fn zone(&self) -> Option<Name> {
+        self.values[Trait::Zone as usize]
+    }
+
+    fn group(&self) -> Option<Name> {
+        self.values[Trait::Group as usize]
     }
 
     /// The cohorts it counts in.
@@ -279,8 +303,9 @@ mod tests {
         cohorts.add(&host(test));
         cohorts.add(&host(test));
         assert_eq!(cohorts.tally((Trait::Zone, zone)).members, 3);
-        assert_eq!((cohorts.members_in_zone(prod, zone), cohorts.members_in_zone(test, zone)), (1, 2));
+        assert_eq!((cohorts.members_in_zone(prod, Some(zone)), cohorts.members_in_zone(test, Some(zone))), (1, 2));
+        assert_eq!(cohorts.members_without_group(test), 2);
         cohorts.subtract(&host(prod));
-        assert_eq!((cohorts.members_in_zone(prod, zone), cohorts.members_in_zone(test, zone)), (0, 2));
+        assert_eq!((cohorts.members_in_zone(prod, Some(zone)), cohorts.members_in_zone(test, Some(zone))), (0, 2));
     }
 }

@@ -75,10 +75,13 @@ impl Fleet {
             }
             Per::Cluster => place.cluster.map(|cluster| tally((Trait::Cluster, cluster))),
             Per::Zone => {
-                let (cluster, zone) = (place.cluster?, place.zone?);
-                Some(self.cohorts.members_in_zone(cluster, zone))
+                // Hosts without a zone, as those outside of EC2 are, count as one zone: no host is free of a budget.
+                place.cluster.map(|cluster| self.cohorts.members_in_zone(cluster, place.zone))
             }
-            Per::Group => place.group.map(|group| tally((Trait::Group, group))),
+            Per::Group => match place.group {
+                Some(group) => Some(tally((Trait::Group, group))),
+                None => place.cluster.map(|cluster| self.cohorts.members_without_group(cluster)),
+            },
         }
     }
 
@@ -108,7 +111,7 @@ impl Fleet {
             }
             Per::Cluster => one.cluster == other.cluster,
             Per::Zone => one.cluster == other.cluster && one.zone == other.zone,
-            Per::Group => one.group == other.group,
+            Per::Group => one.group == other.group && (one.group.is_some() || one.cluster == other.cluster),
         }
     }
 

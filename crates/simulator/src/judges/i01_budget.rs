@@ -152,7 +152,7 @@ fn shares(budget: &PlainBudget, one: &Disturbance, other: &Disturbance) -> bool 
     match budget.per.as_str() {
         "fleet" => true,
         "zone" => one.cluster == other.cluster && one.zone == other.zone,
-        "group" => one.group == other.group,
+        "group" => one.group == other.group && (!one.group.is_empty() || one.cluster == other.cluster),
         _ => one.cluster == other.cluster,
     }
 }
@@ -162,13 +162,12 @@ fn most_members(world: &World, budget: &PlainBudget, begun: &Disturbance) -> usi
     let (from, to) = (begun.from.plus(-MEMBERS_WITHIN_MS), begun.from);
     let fits = |host: &&crate::world::Host| {
         let cluster = world.cluster(host.cluster).map_or("", |cluster| cluster.arn.as_str());
-        let Some(machine) = world.machine(host.machine) else { return false };
-        let zone = world.place(machine.place).and_then(|place| place.zones.get(usize::from(machine.zone)));
-        let group = machine.group.and_then(|group| world.group(group)).map_or("", |group| group.name.as_str());
+        let (zone, group) = where_is(world, host.machine);
         let in_scope = match budget.per.as_str() {
             "fleet" => true,
-            "zone" => cluster == begun.cluster && zone.is_some_and(|zone| zone.name == begun.zone),
-            "group" => group == begun.group,
+            // Those that are in no zone, or in no group, stand together.
+            "zone" => cluster == begun.cluster && zone == begun.zone,
+            "group" => group == begun.group && (!group.is_empty() || cluster == begun.cluster),
             _ => cluster == begun.cluster,
         };
         let left = (host.said.status == HostStatus::Inactive).then_some(host.said.updated_at);

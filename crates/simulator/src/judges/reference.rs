@@ -502,7 +502,7 @@ impl Reference {
             };
             let within = |cluster: &str, other_group: &str, other_zone: &str| match budget.per.as_str() {
                 "fleet" => any_fits(&budget.clusters, cluster_name(cluster)),
-                "group" => other_group == group,
+                "group" => other_group == group && (!group.is_empty() || cluster == case.cluster),
                 "zone" => cluster == case.cluster && (other_zone == zone(case) || generous),
                 _ => cluster == case.cluster,
             };
@@ -540,6 +540,9 @@ impl Reference {
     fn members(&self, budget: &PlainBudget, case: &Case, group: &str, zone: &str, generous: bool) -> usize {
         let within = |host: &&Host| match budget.per.as_str() {
             "fleet" => any_fits(&budget.clusters, cluster_name(&host.cluster)),
+            "group" if group.is_empty() => {
+                host.cluster == case.cluster && self.machines.get(&host.machine).is_none_or(|it| it.group.is_empty())
+            }
             "group" => self.machines.get(&host.machine).is_some_and(|it| it.group == group),
             "zone" => host.cluster == case.cluster && host.traits[0] == zone,
             _ => host.cluster == case.cluster,
