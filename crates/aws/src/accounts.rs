@@ -141,7 +141,7 @@ pub(crate) async fn resolve(settings: &Settings) -> Result<Accounts, ConnectErro
             places.push(Arc::new(place(settings, &config, region, Some(number), caller(settings))?));
         }
     }
-    let actors = Actors::new(&base, &settings.act_roles).await?;
+    let actors = Actors::new(settings, &base).await?;
     Ok(Accounts { places, actors, base })
 }
 

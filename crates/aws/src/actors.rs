@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -16,13 +17,15 @@ use wire::query::Params;
 use crate::{
     accounts::{self, ConnectError, Place},
     settings::{AssumedAccount, Settings},
-    signed::Signed,
+    signed::{self, Signed},
 };
 
 /// A role that could be assumed is looked at again after so long.
 const GOOD_FOR: Duration = Duration::from_secs(300);
-/// One that could not is tried again after so long.
-const BAD_FOR: Duration = Duration::from_secs(55);
+/// One that could not is tried again after so many times the first pause between two tries of a call: 50 s.
+const PAUSES: u32 = 100;
+/// The services whose facts lead to acts, and those that act, by the names they have in `AWS_ENDPOINT_URL_NAME`.
+const SERVICES: [&str; 5] = ["ECS", "Auto Scaling", "EC2", "SSM", "Lambda"];
 /// Under which name CloudTrail shows what is done under such a role.
 const SESSION: &str = "muster-act";
 
@@ -40,6 +43,8 @@ pub struct ObservedOnly {
 pub(crate) struct Actors {
     /// By account. Empty: whoever looks acts as well.
     roles: BTreeMap<String, Role>,
+    /// Nobody acts anywhere: a part of what is seen is pretended, and a part is real.
+    mixed: Option<String>,
     /// By account and region.
     places: Mutex<BTreeMap<(String, String), Arc<Place>>>,
     /// What was denied when it was last tried, by account and act.
@@ -50,6 +55,8 @@ pub(crate) struct Actors {
 struct Role {
     arn: String,
     config: SdkConfig,
+    /// It is not tried again before, once it could not be assumed.
+    pause: Duration,
     /// When it was last tried to assume it, and why it could not be.
     tried: Mutex<Option<(Instant, Result<(), String>)>>,
 }
@@ -63,7 +70,7 @@ impl Role {
     /// Whether it can be assumed, by the last try or a new one.
     async fn leave(&self) -> Result<(), String> {
         if let Some((at, result)) = &*open(&self.tried) {
-            let good_for = if result.is_ok() { GOOD_FOR } else { BAD_FOR };
+            let good_for = if result.is_ok() { GOOD_FOR } else { self.pause };
             if at.elapsed() < good_for {
                 return result.clone();
             }
@@ -74,11 +81,12 @@ impl Role {
     }
 
     fn refusal(&self, account: &str, why: &str) -> String {
-        format!(
-            "account {account} is only observed: the role to act under, {}, could not be assumed ({why}); check its trust \
-             policy and that sts:AssumeRole on it is allowed",
+        let why = format!(
+            "the role to act under, {}, could not be assumed ({why}); check its trust policy and that sts:AssumeRole on it is \
+             allowed",
             self.arn
-        )
+        );
+        only(account, &why)
     }
 }
 
@@ -87,19 +95,20 @@ impl Actors {
     ///
     /// # Errors
     /// When an ARN is none of a role.
-    pub(crate) async fn new(base: &SdkConfig, arns: &[String]) -> Result<Self, ConnectError> {
+    pub(crate) async fn new(settings: &Settings, base: &SdkConfig) -> Result<Self, ConnectError> {
+        let pause = settings.timeouts.backoff * PAUSES;
         let region = base.region().map(ToString::to_string).unwrap_or_default();
         let mut roles = BTreeMap::new();
-        for arn in arns {
+        for arn in &settings.act_roles {
             let role = AssumedAccount {
                 role_arn: arn.clone(),
                 external_id: None,
                 session_name: Some(SESSION.to_owned()),
             };
             let (config, account) = accounts::assumed(base, &role, &region).await?;
-            roles.insert(account, Role { arn: arn.clone(), config, tried: Mutex::default() });
+            roles.insert(account, Role { arn: arn.clone(), config, pause, tried: Mutex::default() });
         }
-        Ok(Self { roles, places: Mutex::default(), denials: Mutex::default() })
+        Ok(Self { roles, mixed: mixed(settings, base), places: Mutex::default(), denials: Mutex::default() })
     }
 
     /// Who acts in an account, at the place that is looked at by `looking`; or why nobody does.
@@ -109,11 +118,14 @@ impl Actors {
         looking: &Arc<Place>,
         account: &str,
     ) -> Result<Arc<Place>, String> {
+        if let Some(why) = &self.mixed {
+            return Err(only(account, why));
+        }
         if self.roles.is_empty() {
             return Ok(looking.clone());
         }
         let Some(role) = self.roles.get(account) else {
-            return Err(nobody(account));
+            return Err(only(account, NOBODY));
         };
         role.leave().await.map_err(|why| role.refusal(account, &why))?;
         let key = (account.to_owned(), looking.region.clone());
@@ -167,8 +179,13 @@ impl Actors {
             _ => None,
         });
         let mut all: BTreeMap<String, String> = refused.collect();
-        let without = watched.filter(|account| !self.roles.is_empty() && !self.roles.contains_key(*account));
-        all.extend(without.map(|account| (account.to_owned(), nobody(account))));
+        for account in watched {
+            if let Some(why) = &self.mixed {
+                all.insert(account.to_owned(), only(account, why));
+            } else if !self.roles.is_empty() && !self.roles.contains_key(account) {
+                all.insert(account.to_owned(), only(account, NOBODY));
+            }
+        }
         for ((account, act), why) in &*open(&self.denials) {
             let why = || format!("account {account} is only observed as far as {act} goes: {why}");
             all.entry(account.clone()).or_insert_with(why);
@@ -177,10 +194,32 @@ impl Actors {
     }
 }
 
-fn nobody(account: &str) -> String {
-    format!(
-        "account {account} is only observed: there are roles to act under, and none is of this account; add one to act_roles"
-    )
+const NOBODY: &str = "there are roles to act under, and none is of this account; add one to act_roles";
+
+fn only(account: &str, why: &str) -> String {
+    format!("account {account} is only observed: {why}")
+}
+
+/// Why nobody acts, if one service is asked on this machine and another is not: what a pretend account says must never lead
+/// to something done in a real one, nor the other way round.
+fn mixed(settings: &Settings, base: &SdkConfig) -> Option<String> {
+    let here = |id: &&'static str| signed::endpoint(settings, base, id).is_some_and(|url| is_on_this_machine(&url));
+    let (here, elsewhere): (Vec<&str>, Vec<&str>) = SERVICES.iter().partition(|id| here(id));
+    if here.is_empty() || elsewhere.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "{} would be asked on this machine, as a pretend account is, and {} elsewhere; set one endpoint for all services, or \
+         none",
+        here.join(", "),
+        elsewhere.join(", ")
+    ))
+}
+
+fn is_on_this_machine(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// The account of these credentials: sts:GetCallerIdentity, which needs no permission.
@@ -191,4 +230,19 @@ async fn whose(settings: &Settings, base: &SdkConfig) -> Result<String, String> 
     let answer = answer.map_err(|refusal| refusal.sentence("sts:GetCallerIdentity", &region))?;
     let account = answer.text_at("GetCallerIdentityResult/Account");
     account.map(str::to_owned).ok_or_else(|| "STS did not say whose credentials these are".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pretend_account_is_one_on_this_machine() {
+        for yes in ["http://127.0.0.1:4566", "http://localhost:4566/", "http://[::1]:1", "http://[::ffff:127.0.0.1]:1"] {
+            assert!(is_on_this_machine(yes), "{yes}");
+        }
+        for no in ["https://ecs.eu-central-1.amazonaws.com", "https://vpce-1.ecs.eu-central-1.vpce.amazonaws.com", "x", ""] {
+            assert!(!is_on_this_machine(no), "{no}");
+        }
+    }
 }
