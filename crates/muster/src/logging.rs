@@ -2,13 +2,12 @@
 //! as not, so one event is one line, and nothing in it steers a terminal or writes a line of its own.
 
 use std::{
-    fmt::Write as _,
     io::{self, IsTerminal as _, Write},
 };
 
 use tracing_subscriber::{EnvFilter, field::MakeExt as _, fmt::format::debug_fn, util::SubscriberInitExt as _};
 
-use crate::{config::log::LogFormat, render::escape};
+use crate::{config::log::LogFormat, render::{escape, json}};
 
 /// What is to be logged.
 #[derive(Clone, Debug)]
@@ -85,15 +84,7 @@ impl<W: Write> Write for JsonLines<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let (line, end) = text.strip_suffix('\n').map_or((&*text, ""), |line| (line, "\n"));
-        let mut safe = String::with_capacity(text.len());
-        for letter in line.chars() {
-            if escape::steers(letter) {
-                // None of them lies beyond the basic plane.
-                let _ = write!(safe, "\\u{:04x}", u32::from(letter));
-            } else {
-                safe.push(letter);
-            }
-        }
+        let safe = json::safe(line).into_owned();
         self.0.write_all((safe + end).as_bytes())?;
         Ok(bytes.len())
     }
