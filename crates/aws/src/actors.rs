@@ -100,11 +100,8 @@ impl Actors {
         let region = base.region().map(ToString::to_string).unwrap_or_default();
         let mut roles = BTreeMap::new();
         for arn in &settings.act_roles {
-            let role = AssumedAccount {
-                role_arn: arn.clone(),
-                external_id: None,
-                session_name: Some(SESSION.to_owned()),
-            };
+            let role =
+                AssumedAccount { role_arn: arn.clone(), external_id: None, session_name: Some(SESSION.to_owned()) };
             let (config, account) = accounts::assumed(base, &role, &region).await?;
             roles.insert(account, Role { arn: arn.clone(), config, pause, tried: Mutex::default() });
         }
@@ -238,10 +235,13 @@ mod tests {
 
     #[test]
     fn a_pretend_account_is_one_on_this_machine() {
-        for yes in ["http://127.0.0.1:4566", "http://localhost:4566/", "http://[::1]:1", "http://[::ffff:127.0.0.1]:1"] {
+        for yes in ["http://127.0.0.1:4566", "http://localhost:4566/", "http://[::1]:1", "http://[::ffff:127.0.0.1]:1"]
+        {
             assert!(is_on_this_machine(yes), "{yes}");
         }
-        for no in ["https://ecs.eu-central-1.amazonaws.com", "https://vpce-1.ecs.eu-central-1.vpce.amazonaws.com", "x", ""] {
+        for no in
+            ["https://ecs.eu-central-1.amazonaws.com", "https://vpce-1.ecs.eu-central-1.vpce.amazonaws.com", "x", ""]
+        {
             assert!(!is_on_this_machine(no), "{no}");
         }
     }

@@ -18,8 +18,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     accounts::{self, ConnectError, Place},
-    actors::{Actors, ObservedOnly},
     act::{self, custom::CustomWebhook},
+    actors::{Actors, ObservedOnly},
     call::{CallCount, Calls},
     ec2::DESCRIBE_STATUS,
     ecs::{DESCRIBE_HOSTS, DESCRIBE_TASKS},

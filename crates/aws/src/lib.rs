@@ -17,6 +17,8 @@
 //! | who is in charge, where several watch | [`lease`] |
 //! | telling people: SNS, SES, and secrets that lie in AWS | [`notify`] |
 
+#![forbid(unsafe_code)]
+
 pub mod accounts;
 pub mod act;
 pub mod actors;
@@ -39,8 +41,8 @@ mod ssm;
 mod sweep;
 
 pub use accounts::ConnectError;
-pub use actors::ObservedOnly;
 pub use act::custom::{CustomWebhook, WebhookFailure};
+pub use actors::ObservedOnly;
 pub use cloud::{AwsCloud, connect};
 pub use lease::{DynamoLease, LeaseSettings};
 pub use notify::{Mail, NotTold};

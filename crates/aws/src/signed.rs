@@ -208,12 +208,8 @@ impl Signed {
 /// service (`AWS_ENDPOINT_URL_ID`), or for all.
 pub(crate) fn endpoint(settings: &Settings, config: &SdkConfig, id: &'static str) -> Option<String> {
     let own = || {
-        let key = ServiceConfigKey::builder()
-            .service_id(id)
-            .env("AWS_ENDPOINT_URL")
-            .profile("endpoint_url")
-            .build()
-            .ok()?;
+        let key =
+            ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
         config.service_config()?.load_config(key)
     };
     settings.endpoint_url.clone().or_else(own).or_else(|| config.endpoint_url().map(str::to_owned))

@@ -106,8 +106,10 @@ fn account() -> Answers {
     let status = Arc::new(Mutex::new("ACTIVE".to_owned()));
     let read = status.clone();
     let host = move |status: &str| {
-        Script::json(json!({"containerInstances": [{"containerInstanceArn": HOST, "ec2InstanceId": MACHINE, "version": 1,
-                            "status": status, "agentConnected": false}], "failures": []}))
+        Script::json(
+            json!({"containerInstances": [{"containerInstanceArn": HOST, "ec2InstanceId": MACHINE, "version": 1,
+                            "status": status, "agentConnected": false}], "failures": []}),
+        )
     };
     let mut messages = 1;
     ssm()
@@ -348,7 +350,8 @@ async fn without_a_role_that_can_be_assumed_an_account_is_observed_and_nothing_i
     }
     assert!(!told[0].why.contains(CANARY));
     sweep(&cloud).await;
-    for act in ACTS.into_iter().chain(["function", "document", "program"].map(|name| Act::Custom { name: name.into() })) {
+    for act in ACTS.into_iter().chain(["function", "document", "program"].map(|name| Act::Custom { name: name.into() }))
+    {
         let result = cloud.act(&intent(act.clone()), false).await;
         match &result {
             ActResult::Saved { items } => assert!(items.iter().all(|(_, text)| text.contains("only observed"))),
@@ -360,10 +363,56 @@ async fn without_a_role_that_can_be_assumed_an_account_is_observed_and_nothing_i
         }
     }
     let changing = Policy::shipped("act").actions();
-    let called = called.lock().unwrap().clone();
-    assert!(!called.contains_key("act"), "{called:?}");
-    assert!(called["own"].iter().all(|action| !changing.contains(action)), "{called:?}");
-    assert!(serving.count("AssumeRole") <= 2, "refused roles are not asked for at every act");
+    let before = called.lock().unwrap().clone();
+    assert!(!before.contains_key("act"), "{before:?}");
+    assert!(before["own"].iter().all(|action| !changing.contains(action)), "{before:?}");
+    assert!(serving.count("AssumeRole") <= 3, "a refused role is not asked for at every act");
+    // Somebody mends the trust policy: no restart is needed.
+    refused.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(cloud.look_at_act_roles().await, []);
+    done(&cloud, Act::Drain, MACHINE, false).await;
+    assert!(called.lock().unwrap().contains_key("act"));
+}
+
+/// Names the child of the test below, and what it is to find.
+const CHILD: &str = "MUSTER_TEST_CHILD";
+
+/// The environment belongs to the whole process, so the look is made by a child of this test.
+#[tokio::test]
+async fn what_a_pretend_account_says_never_leads_to_an_act_in_a_real_one() {
+    if let Ok(expected) = std::env::var(CHILD) {
+        let cloud = connect(Settings { endpoint_url: None, ..settings(String::new()) }).await.unwrap();
+        let result = cloud.act(&intent(Act::Terminate), false).await;
+        if expected == "refused" {
+            assert_is(&result, "denied", "asked on this machine, as a pretend account is");
+        } else {
+            assert!(!result.says().contains("pretend"), "{result:?}");
+        }
+        return;
+    }
+    let pretend = account().serve().await;
+    // Nobody is there, on an address that is for examples only.
+    let elsewhere = "http://192.0.2.1:9";
+    for (all, name, one, expected) in [
+        (pretend.url().as_str(), "AWS_ENDPOINT_URL_EC2", elsewhere, "refused"),
+        (elsewhere, "AWS_ENDPOINT_URL_ECS", pretend.url().as_str(), "refused"),
+        (elsewhere, "AWS_ENDPOINT_URL_AUTO_SCALING", pretend.url().as_str(), "refused"),
+        (pretend.url().as_str(), "AWS_ENDPOINT_URL_EC2", "http://localhost:9", "not refused"),
+    ] {
+        let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "what_a_pretend_account_says_never_leads_to_an_act_in_a_real_one"])
+            .env(CHILD, expected)
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_ENDPOINT_URL", all)
+            .env(name, one)
+            .output()
+            .await
+            .unwrap();
+        assert!(child.status.success(), "{all} {name}={one}: {}", String::from_utf8_lossy(&child.stdout));
+    }
+    assert_eq!(pretend.count("TerminateInstances"), 0);
 }
 
 #[tokio::test]

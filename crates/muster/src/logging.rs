@@ -1,13 +1,14 @@
 //! muster's own log: structured lines on standard error, never on standard output. What is logged comes from outside as often
 //! as not, so one event is one line, and nothing in it steers a terminal or writes a line of its own.
 
-use std::{
-    io::{self, IsTerminal as _, Write},
-};
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::{EnvFilter, field::MakeExt as _, fmt::format::debug_fn, util::SubscriberInitExt as _};
 
-use crate::{config::log::LogFormat, render::{escape, json}};
+use crate::{
+    config::log::LogFormat,
+    render::{escape, json},
+};
 
 /// What is to be logged.
 #[derive(Clone, Debug)]

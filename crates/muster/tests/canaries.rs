@@ -208,15 +208,25 @@ fn no_output_of_any_kind_has_a_secret_in_it_whatever_is_repeated() {
     until("all pages to be given up and the action to be done", || {
         assert_eq!(post(&format!("{}/_muster/advance?secs=1", account.url), "").status, 200);
         let figures = asked(&url, "GET", "/metrics", ACT_TOKEN).body;
-        let given_up = figures.lines().filter(|line| line.starts_with("muster_pages_total") && line.contains("given-up"));
+        let given_up =
+            figures.lines().filter(|line| line.starts_with("muster_pages_total") && line.contains("given-up"));
         let acted = figures.contains("muster_acts_total{act=\"custom\",result=\"done\"}");
         (given_up.count() == 9 && acted).then_some(())
     });
 
     let mut told: Vec<(String, String)> = Vec::new();
     let paths = [
-        "/healthz", "/metrics", "/v1/hosts", "/v1/cases?closed=true", "/v1/journal", "/v1/set-aside", "/v1/alerts",
-        "/v1/silences", "/v1/protections", "/v1/pause", "/nowhere",
+        "/healthz",
+        "/metrics",
+        "/v1/hosts",
+        "/v1/cases?closed=true",
+        "/v1/journal",
+        "/v1/set-aside",
+        "/v1/alerts",
+        "/v1/silences",
+        "/v1/protections",
+        "/v1/pause",
+        "/nowhere",
     ];
     for path in paths {
         told.push((path.to_owned(), asked(&url, "GET", path, ACT_TOKEN).body));
@@ -235,8 +245,11 @@ fn no_output_of_any_kind_has_a_secret_in_it_whatever_is_repeated() {
     }
     let from_folder = ["--data-dir", data_arg];
     for args in [
-        vec!["journal", "--output", "json"], vec!["journal", "--conclusions"], vec!["journal", "export"],
-        vec!["case", "show", &case], vec!["hosts", "--output", "json"],
+        vec!["journal", "--output", "json"],
+        vec!["journal", "--conclusions"],
+        vec!["journal", "export"],
+        vec!["case", "show", &case],
+        vec!["hosts", "--output", "json"],
     ] {
         say(&args, &from_folder);
     }
@@ -272,7 +285,8 @@ fn a_start_that_fails_does_not_tell_the_secret_that_made_it_fail() {
     let dir = tempfile::tempdir().unwrap();
     let secret = |text: &str| file(dir.path(), "secret", text);
     let receiver = |url: &str| format!("[[receiver]]\nname = \"a\"\nkind = \"slack\"\nurl = \"{url}\"\n");
-    let token = |secret: &str| format!("[operators]\ntokens = [{{ name = \"a\", role = \"act\", secret = \"{secret}\" }}]\n");
+    let token =
+        |secret: &str| format!("[operators]\ntokens = [{{ name = \"a\", role = \"act\", secret = \"{secret}\" }}]\n");
     for (text, written) in [
         // Written where only references may stand.
         (receiver("https://hooks.example.com/c4nary"), ""),

@@ -11,12 +11,17 @@ use program::{Running, get, muster_at, post, pretend_account, recording, request
 use serde_json::Value;
 
 /// ANSI and OSC, C1, line breaks, marks of direction, separators, markup of receivers, quotes of Prometheus, a formula.
-const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\r\nFORGED ERROR\u{202e}gnp\u{2028}\u{feff}\u{7f}<!channel>\"} 1\n=1+1";
+const HOSTILE: &str =
+    "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\r\nFORGED ERROR\u{202e}gnp\u{2028}\u{feff}\u{7f}<!channel>\"} 1\n=1+1";
 
 #[track_caller]
 fn assert_steers_nothing(what: &str, text: &str) {
     let steers = |letter: char| letter != '\n' && muster::render::escape::steers(letter);
-    assert!(!text.contains(steers), "{what}: {:?}", &text[text.find(steers).unwrap()..].chars().take(80).collect::<String>());
+    assert!(
+        !text.contains(steers),
+        "{what}: {:?}",
+        &text[text.find(steers).unwrap()..].chars().take(80).collect::<String>()
+    );
     assert!(!text.lines().any(|line| line.trim_start().starts_with("FORGED")), "{what} has a forged line:\n{text}");
 }
 
@@ -66,15 +71,22 @@ fn a_replay_of_hostile_events_shows_them_and_obeys_none() {
         }
     }
     let ran = run(&["replay", &day, "--color", "always"]);
-    assert!(ran.out.contains("\u{1b}[") && !ran.out.contains("\u{1b}[2J") && !ran.out.contains("\u{1b}]"), "{}", ran.out);
+    assert!(
+        ran.out.contains("\u{1b}[") && !ran.out.contains("\u{1b}[2J") && !ran.out.contains("\u{1b}]"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
 fn a_message_that_is_none_is_set_aside_and_shown_without_obeying_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("poison.ndjson");
-    std::fs::write(&file, format!("{{\"source\":\"aws.ecs{}\n{}\n", HOSTILE.replace(['\r', '\n'], ""), "nonsense\u{1b}[2J"))
-        .unwrap();
+    std::fs::write(
+        &file,
+        format!("{{\"source\":\"aws.ecs{}\n{}\n", HOSTILE.replace(['\r', '\n'], ""), "nonsense\u{1b}[2J"),
+    )
+    .unwrap();
     let ran = run(&["replay", file.to_str().unwrap()]);
     assert!(ran.err.contains("set aside"), "{}", ran.err);
     assert_steers_nothing("replay", &format!("{}{}", ran.out, ran.err));
@@ -87,7 +99,8 @@ fn serve(account: &Running, dir: &Path) -> (Running, std::path::PathBuf) {
     std::fs::write(&config, text).unwrap();
     let (config, data) = (config.display().to_string(), dir.join("data").display().to_string());
     let queue = format!("{}/210987654321/muster-events", account.url);
-    let args = ["-vv", "serve", "--listen", "127.0.0.1:0", "--config", &config, "--data-dir", &data, "--queue-url", &queue];
+    let args =
+        ["-vv", "serve", "--listen", "127.0.0.1:0", "--config", &config, "--data-dir", &data, "--queue-url", &queue];
     let log = dir.join("log");
     let mut command = muster_at(&account.url, &args);
     command.stderr(std::fs::File::create(&log).unwrap());
@@ -125,15 +138,23 @@ fn whoever_asks_a_running_muster_is_told_hostile_names_and_reasons_as_they_are_a
     let (asked, kept) = (["--server", url.as_str()], ["--data-dir", data.as_str()]);
     let mut shown = String::new();
     for args in [
-        vec!["hosts"], vec!["case", "list"], vec!["case", "show", &case], vec!["alerts"], vec!["silence", "list"],
-        vec!["silence", "list", "--output", "json"], vec!["case", "show", &case, "--output", "json"],
+        vec!["hosts"],
+        vec!["case", "list"],
+        vec!["case", "show", &case],
+        vec!["alerts"],
+        vec!["silence", "list"],
+        vec!["silence", "list", "--output", "json"],
+        vec!["case", "show", &case, "--output", "json"],
     ] {
         let ran = run(&[&args[..], &asked].concat());
         assert_steers_nothing(&format!("{args:?}"), &format!("{}{}", ran.out, ran.err));
         shown += &ran.out;
     }
     for args in [
-        vec!["journal"], vec!["journal", "--conclusions"], vec!["journal", "--output", "json"], vec!["journal", "export"],
+        vec!["journal"],
+        vec!["journal", "--conclusions"],
+        vec!["journal", "--output", "json"],
+        vec!["journal", "export"],
         vec!["case", "show", &case],
     ] {
         let ran = run(&[&args[..], &kept].concat()).exits(0);

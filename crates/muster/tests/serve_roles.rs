@@ -11,10 +11,21 @@ const ROLE: &str = "arn:aws:iam::210987654321:role/muster-act";
 /// The story of an agent that stays away, in an account where no role may be assumed.
 fn account(dir: &std::path::Path, denied: &str) -> Running {
     let scenario = dir.join("story.toml");
-    let text = format!("lasts = \"2h\"\n[faults.api]\ndenied = [{denied}]\n[[cluster]]\nname = \"prod-a\"\nhosts = 12\n");
+    let text =
+        format!("lasts = \"2h\"\n[faults.api]\ndenied = [{denied}]\n[[cluster]]\nname = \"prod-a\"\nhosts = 12\n");
     std::fs::write(&scenario, text).unwrap();
     let scenario = scenario.display().to_string();
-    Running::start(muster(&["simulate", "--listen", "127.0.0.1:0", "--scenario", &scenario, "--seed", "3", "--speed", "0"]))
+    Running::start(muster(&[
+        "simulate",
+        "--listen",
+        "127.0.0.1:0",
+        "--scenario",
+        &scenario,
+        "--seed",
+        "3",
+        "--speed",
+        "0",
+    ]))
 }
 
 /// Loses an agent and waits until something was asked to be done about it; gives what `muster serve` logged.

@@ -174,9 +174,9 @@ impl ReadArgs {
             }
             let written = match self.output {
                 Format::Table => writeln!(out.answer(), "{}", journal::line(&entry)),
-                Format::Json | Format::Ndjson => json::write(out.answer(), &entry)
-                    .map_err(std::io::Error::from)
-                    .and_then(|()| writeln!(out.answer())),
+                Format::Json | Format::Ndjson => {
+                    json::write(out.answer(), &entry).and_then(|()| writeln!(out.answer()))
+                }
             };
             failed = written.err();
             failed.is_none()

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::{
-    options::{self, Global},
     leave,
+    options::{self, Global},
     output::{Exit, Failure, Output},
     stop,
 };

@@ -63,7 +63,8 @@ impl AwsSection {
             let path = format!("aws.act_roles.{index}");
             let of = |role: &String| fleet::id::Arn::parse(role).map(|arn| arn.account.to_owned());
             if of(role).is_some() && self.act_roles[..index].iter().any(|other| of(other) == of(role)) {
-                let what = format!("`{role}` is the second role of its account: muster acts under one in each, take one out");
+                let what =
+                    format!("`{role}` is the second role of its account: muster acts under one in each, take one out");
                 wrong.push(Wrong::at(path, what));
             } else if self.roles.contains(role) {
                 let what = format!(

@@ -239,17 +239,13 @@ mod tests {
 
     use super::*;
 
-    const HOSTILE: &str = "x\r\nBcc: e@evil.example\r\n\r\nforged\u{1b}[2J\u{9b}\u{202e}y\u{2028}\0 <script>alert(1)</script> =1+1";
+    const HOSTILE: &str =
+        "x\r\nBcc: e@evil.example\r\n\r\nforged\u{1b}[2J\u{9b}\u{202e}y\u{2028}\0 <script>alert(1)</script> =1+1";
 
     fn hostile() -> Page {
         let text = || HOSTILE.to_owned();
-        let host = PageHost {
-            subject: text(),
-            machine: Some(text()),
-            cluster: text(),
-            zone: Some(text()),
-            says: text(),
-        };
+        let host =
+            PageHost { subject: text(), machine: Some(text()), cluster: text(), zone: Some(text()), says: text() };
         Page {
             id: PageId(7),
             receiver: "mail".to_owned(),
@@ -281,7 +277,15 @@ mod tests {
             .map(|line| line.split(':').next().unwrap())
             .collect();
         let known = [
-            "From", "Subject", "Message-ID", "Auto-Submitted", "In-Reply-To", "References", "To", "Date", "MIME-Version",
+            "From",
+            "Subject",
+            "Message-ID",
+            "Auto-Submitted",
+            "In-Reply-To",
+            "References",
+            "To",
+            "Date",
+            "MIME-Version",
             "Content-Type",
         ];
         assert!(names.iter().all(|name| known.contains(name)), "{head}");

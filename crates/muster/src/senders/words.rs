@@ -9,11 +9,7 @@ use crate::render::escape;
 /// `text` on one line: names and reasons come from outside, and must not write lines of their own, steer a terminal or turn
 /// the direction of writing.
 pub fn flat(text: &str) -> Cow<'_, str> {
-    if text.contains(escape::steers) {
-        Cow::Owned(text.replace(escape::steers, " "))
-    } else {
-        Cow::Borrowed(text)
-    }
+    if text.contains(escape::steers) { Cow::Owned(text.replace(escape::steers, " ")) } else { Cow::Borrowed(text) }
 }
 
 /// `text` on one line, at most so many characters; what is left out is said by an ellipsis.

@@ -183,12 +183,14 @@ fn texts(value: &Value) -> Vec<String> {
 async fn no_name_and_no_reason_writes_a_line_of_its_own_or_steers_whoever_reads_it() {
     let dir = tempfile::tempdir().unwrap();
     let key = format!("key = \"{}\"", secret(dir.path(), "key", "0123456789abcdef0123456789abcdef"));
-    for (kind, more) in [("slack", ""), ("slack", "form = \"attachment\""), ("teams", ""), ("pagerduty", key.as_str())] {
+    for (kind, more) in [("slack", ""), ("slack", "form = \"attachment\""), ("teams", ""), ("pagerduty", key.as_str())]
+    {
         let heard = &told(kind, more, &[hostile_everywhere()]).await[0];
         let said = match kind {
             "slack" if !more.is_empty() => {
                 let form = String::from_utf8(heard.body.clone()).unwrap();
-                let json = percent_encoding::percent_decode_str(form.trim_start_matches("payload=")).decode_utf8().unwrap();
+                let json =
+                    percent_encoding::percent_decode_str(form.trim_start_matches("payload=")).decode_utf8().unwrap();
                 serde_json::from_str(&json).unwrap()
             }
             _ => heard.json(),
