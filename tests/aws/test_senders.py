@@ -152,8 +152,9 @@ class MailServer(Controller):
         )
 
     def _trigger_server(self):
-        """Port 0 is only known once it listens; the base class would connect to port 0."""
+        """Port 0 is only known once it listens; the base class would connect to port 0, and waits for its own connection."""
         self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
 
     def authenticate(self, _server, _session, _envelope, mechanism, data):
         assert isinstance(data, LoginPassword)
@@ -407,7 +408,7 @@ def hook():
     """A webhook on loopback: its address, and the paths that were posted to."""
     paths = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Hook(BaseHTTPRequestHandler):
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
             paths.append(self.path)
@@ -417,7 +418,7 @@ def hook():
         def log_message(self, *_arguments):
             """Silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", paths
     server.shutdown()

@@ -48,7 +48,7 @@ async fn answer(
         if !leases.contains_key(holder) {
             let table = ask["table"].as_str().unwrap_or("muster").to_owned();
             let settings = LeaseSettings { table, region: None, name: "test".to_owned(), length: LEASE_LENGTH };
-            leases.insert(holder.to_owned(), cloud.lease(settings)?);
+            leases.insert(holder.to_owned(), cloud.lease(settings).await?);
         }
         let lease = leases.get(holder).ok_or("no lease")?;
         return Ok(match lease.hold().await {

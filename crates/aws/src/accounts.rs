@@ -10,6 +10,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryC
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
 
 use crate::{
+    actors::Actors,
     call::Caller,
     refusal::credential_words,
     settings::{AssumedAccount, Settings},
@@ -61,8 +62,8 @@ pub(crate) struct Place {
     pub groups_with_hosts: Mutex<BTreeSet<String>>,
     /// The region.
     pub region: String,
-    /// Paces, repeats and counts.
-    pub caller: Caller,
+    /// Paces, repeats and counts, for whoever looks and whoever acts here: AWS counts them together.
+    pub caller: Arc<Caller>,
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
     /// Auto Scaling.
@@ -89,6 +90,11 @@ impl Place {
         }
     }
 
+    /// The account, once it is known.
+    pub(crate) fn account(&self) -> Option<&str> {
+        self.account.get().map(String::as_str)
+    }
+
     /// Learns the account from an ARN.
     pub(crate) fn learn(&self, arn: &str) {
         if let Some(arn) = fleet::id::Arn::parse(arn).filter(|arn| !arn.account.is_empty()) {
@@ -103,10 +109,11 @@ impl Place {
     }
 }
 
-/// All places, and what queues are read with.
+/// All places, who acts in them, and what queues are read with.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     pub places: Vec<Arc<Place>>,
+    pub actors: Actors,
     pub base: SdkConfig,
 }
 
@@ -124,14 +131,18 @@ pub(crate) async fn resolve(settings: &Settings) -> Result<Accounts, ConnectErro
     for region in &regions {
         let regional = base.clone().into_builder().region(Region::new(region.clone())).build();
         if settings.watch_base_account {
-            places.push(Arc::new(place(settings, &regional, region, None)?));
+            places.push(Arc::new(place(settings, &regional, region, None, caller(settings))?));
         }
         for account in &settings.accounts {
-            let (config, number) = assume(&regional, account, region).await?;
-            places.push(Arc::new(place(settings, &config, region, Some(number))?));
+            let (config, number) = assumed(&regional, account, region).await?;
+            check_credentials(&config)
+                .await
+                .map_err(|why| ConnectError::Role { role: account.role_arn.clone(), why })?;
+            places.push(Arc::new(place(settings, &config, region, Some(number), caller(settings))?));
         }
     }
-    Ok(Accounts { places, base })
+    let actors = Actors::new(settings, &base).await?;
+    Ok(Accounts { places, actors, base })
 }
 
 fn loader(settings: &Settings) -> ConfigLoader {
@@ -168,14 +179,24 @@ fn loader(settings: &Settings) -> ConfigLoader {
     loader
 }
 
-async fn check_credentials(config: &SdkConfig) -> Result<(), String> {
+fn caller(settings: &Settings) -> Arc<Caller> {
+    Arc::new(Caller::new(settings.api_share, settings.timeouts.backoff))
+}
+
+/// Whether there are credentials, or why not.
+pub(crate) async fn check_credentials(config: &SdkConfig) -> Result<(), String> {
     let Some(provider) = config.credentials_provider() else {
         return Err("no source of credentials is configured".to_owned());
     };
     provider.provide_credentials().await.map(|_| ()).map_err(|error| credential_words(&error))
 }
 
-async fn assume(base: &SdkConfig, account: &AssumedAccount, region: &str) -> Result<(SdkConfig, String), ConnectError> {
+/// The configuration of a role's calls, and its account. Nothing is asked yet: the role is assumed by the first call.
+pub(crate) async fn assumed(
+    base: &SdkConfig,
+    account: &AssumedAccount,
+    region: &str,
+) -> Result<(SdkConfig, String), ConnectError> {
     let number = fleet::id::Arn::parse(&account.role_arn)
         .filter(|arn| arn.service == "iam" && !arn.account.is_empty())
         .map(|arn| arn.account.to_owned())
@@ -193,7 +214,6 @@ async fn assume(base: &SdkConfig, account: &AssumedAccount, region: &str) -> Res
         .into_builder()
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(provider))
         .build();
-    check_credentials(&config).await.map_err(|why| ConnectError::Role { role: account.role_arn.clone(), why })?;
     Ok((config, number))
 }
 
@@ -205,11 +225,13 @@ fn waiting_for_functions(settings: &Settings) -> Settings {
     settings
 }
 
-fn place(
+/// The clients of one account and region.
+pub(crate) fn place(
     settings: &Settings,
     config: &SdkConfig,
     region: &str,
     account: Option<String>,
+    caller: Arc<Caller>,
 ) -> Result<Place, ConnectError> {
     let known = OnceLock::new();
     if let Some(account) = account {
@@ -220,7 +242,7 @@ fn place(
         account: known,
         groups_with_hosts: Mutex::default(),
         region: region.to_owned(),
-        caller: Caller::new(settings.api_share, settings.timeouts.backoff),
+        caller,
         ecs: aws_sdk_ecs::Client::new(config),
         autoscaling: aws_sdk_autoscaling::Client::new(config),
         ec2: signed("ec2", "EC2")?,

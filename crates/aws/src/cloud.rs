@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use crate::{
     accounts::{self, ConnectError, Place},
     act::{self, custom::CustomWebhook},
+    actors::{Actors, ObservedOnly},
     call::{CallCount, Calls},
     ec2::DESCRIBE_STATUS,
     ecs::{DESCRIBE_HOSTS, DESCRIBE_TASKS},
@@ -37,13 +38,15 @@ use crate::{
 pub async fn connect(settings: Settings) -> Result<AwsCloud, ConnectError> {
     let accounts = accounts::resolve(&settings).await?;
     let queues = Queues::new(&settings, &accounts.base);
-    Ok(AwsCloud { places: accounts.places, queues, base: accounts.base, settings, webhook: None })
+    let accounts::Accounts { places, actors, base } = accounts;
+    Ok(AwsCloud { places, actors, queues, base, settings, webhook: None })
 }
 
 /// AWS, in all the accounts and regions watched.
 #[derive(Debug)]
 pub struct AwsCloud {
     places: Vec<Arc<Place>>,
+    actors: Actors,
     queues: Queues,
     base: SdkConfig,
     settings: Settings,
@@ -64,6 +67,23 @@ impl AwsCloud {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn actors(&self) -> &Actors {
+        &self.actors
+    }
+
+    /// Looks again whether the roles to act under can be assumed, where that was not seen lately, and gives the accounts that
+    /// are only observed.
+    pub async fn look_at_act_roles(&self) -> Vec<ObservedOnly> {
+        self.actors.look().await;
+        self.observed_only()
+    }
+
+    /// The accounts that are only observed, by what is known: their role to act under could not be assumed, or what it was
+    /// asked to do was denied.
+    pub fn observed_only(&self) -> Vec<ObservedOnly> {
+        self.actors.observed_only(self.places.iter().filter_map(|place| place.account()))
     }
 
     /// How often each operation was called, over all places.
@@ -148,7 +168,15 @@ impl Cloud for AwsCloud {
             );
             return ActResult::Impossible { why: why.into() };
         };
-        act::perform(place, &self.settings, self.webhook.as_ref(), intent, again).await
+        let account = Arn::parse(&target.cluster).map(|arn| arn.account).filter(|account| !account.is_empty());
+        let account = account.or_else(|| place.account()).unwrap_or_default().to_owned();
+        let actor = match self.actors.of(&self.settings, place, &account).await {
+            Ok(actor) => actor,
+            Err(why) => return act::observed_only(intent, again, &why),
+        };
+        let result = act::perform((place, &actor), &self.settings, self.webhook.as_ref(), intent, again).await;
+        self.actors.note(&account, intent.act.word(), &result);
+        result
     }
 
     async fn receive(&self) -> Result<Vec<Delivery>, LookFailure<'static>> {

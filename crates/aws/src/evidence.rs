@@ -30,6 +30,11 @@ pub(crate) async fn save(acting: &Acting<'_>) -> Vec<(String, String)> {
     logs.into_iter().chain([console]).map(|(name, text)| (name, keep_end(&redact(&text), MOST_BYTES))).collect()
 }
 
+/// The same where nothing may be asked for.
+pub(crate) fn none(why: &str) -> Vec<(String, String)> {
+    [LOGS, CONSOLE].map(|name| (name.to_owned(), format!("could not be had: {why}"))).into()
+}
+
 async fn logs(acting: &Acting<'_>) -> Vec<(String, String)> {
     let limit_secs = acting.intent.limit_secs;
     let documents = &acting.settings.documents;
@@ -47,7 +52,7 @@ async fn console(acting: &Acting<'_>) -> (String, String) {
     let Some(id) = acting.intent.target.machine.as_deref().filter(|id| is_ec2_instance_id(id)) else {
         return (CONSOLE.to_owned(), "could not be had: it is no EC2 instance".to_owned());
     };
-    let read = acting.place.console_output(id);
+    let read = acting.actor.console_output(id);
     let text = match tokio::time::timeout_at(almost(acting.deadline), read).await {
         Ok(Ok(Some(text))) => text,
         Ok(Ok(None)) => "EC2 has none".to_owned(),

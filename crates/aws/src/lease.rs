@@ -66,12 +66,14 @@ struct Item {
 }
 
 impl AwsCloud {
-    /// A lease kept with the base credentials. Nothing is asked yet.
+    /// A lease kept with the credentials that act in the account of the base credentials. Nothing is asked of the table yet.
     ///
     /// # Errors
     /// When there are no credentials.
-    pub fn lease(&self, settings: LeaseSettings) -> Result<DynamoLease, ConnectError> {
-        let (base, own) = (self.base(), self.settings());
+    pub async fn lease(&self, settings: LeaseSettings) -> Result<DynamoLease, ConnectError> {
+        let own = self.settings();
+        let actor = self.actors().at_home(own, self.base()).await;
+        let base = actor.unwrap_or(self.base());
         let region = settings.region.clone().or_else(|| base.region().map(ToString::to_string));
         let region = region.ok_or(ConnectError::NoRegion)?;
         let holder = format!("{}-{:016x}", std::process::id(), fastrand::Rng::new().u64(..));

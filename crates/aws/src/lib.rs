@@ -5,6 +5,7 @@
 //! | what to watch and with what means | [`settings`] |
 //! | how fast muster may ask | [`pace`] |
 //! | credentials, roles, regions, endpoints | [`accounts`] |
+//! | the roles that acts are done under, and where muster only observes | [`actors`] |
 //! | one call: paced, repeated, counted | [`call`] |
 //! | how AWS says no, sorted and put into a sentence | [`refusal`] |
 //! | one file a service | `ecs`, `ec2`, `autoscaling`, `ssm`, `queue` |
@@ -16,8 +17,11 @@
 //! | who is in charge, where several watch | [`lease`] |
 //! | telling people: SNS, SES, and secrets that lie in AWS | [`notify`] |
 
+#![forbid(unsafe_code)]
+
 pub mod accounts;
 pub mod act;
+pub mod actors;
 pub mod call;
 pub mod lease;
 pub mod notify;
@@ -38,6 +42,7 @@ mod sweep;
 
 pub use accounts::ConnectError;
 pub use act::custom::{CustomWebhook, WebhookFailure};
+pub use actors::ObservedOnly;
 pub use cloud::{AwsCloud, connect};
 pub use lease::{DynamoLease, LeaseSettings};
 pub use notify::{Mail, NotTold};

@@ -19,6 +19,9 @@ pub struct Settings {
     pub watch_base_account: bool,
     /// More accounts, each by a role that the base credentials may assume.
     pub accounts: Vec<AssumedAccount>,
+    /// ARNs of the roles to act under, one for each account. Empty: the credentials that look act as well. With any, an
+    /// account without one is only observed.
+    pub act_roles: Vec<String>,
     /// Which clusters.
     pub clusters: Clusters,
     /// Queues that events arrive by. They are read with the base credentials.
@@ -44,6 +47,7 @@ impl Default for Settings {
             keys: None,
             watch_base_account: true,
             accounts: Vec::new(),
+            act_roles: Vec::new(),
             clusters: Clusters::default(),
             queues: Vec::new(),
             api_share: 0.10,

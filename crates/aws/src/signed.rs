@@ -73,25 +73,11 @@ impl Signed {
         let credentials = config
             .credentials_provider()
             .ok_or_else(|| ConnectError::NoCredentials { why: "no source of credentials is configured".to_owned() })?;
-        let own = || {
-            let key = ServiceConfigKey::builder()
-                .service_id(id)
-                .env("AWS_ENDPOINT_URL")
-                .profile("endpoint_url")
-                .build()
-                .ok()?;
-            config.service_config()?.load_config(key)
-        };
-        let endpoint = settings
-            .endpoint_url
-            .clone()
-            .or_else(own)
-            .or_else(|| config.endpoint_url().map(str::to_owned))
-            .unwrap_or_else(|| {
-                // SES signs by another name than its host has.
-                let host = if service == "ses" { "email" } else { service };
-                format!("https://{host}.{region}.{}", dns_suffix(region))
-            });
+        let endpoint = endpoint(settings, config, id).unwrap_or_else(|| {
+            // SES signs by another name than its host has.
+            let host = if service == "ses" { "email" } else { service };
+            format!("https://{host}.{region}.{}", dns_suffix(region))
+        });
         let timeouts = aws_smithy_runtime_api::client::http::HttpConnectorSettings::builder()
             .connect_timeout(settings.timeouts.connect)
             .read_timeout(settings.timeouts.read)
@@ -216,6 +202,17 @@ impl Signed {
         instructions.apply_to_request_http1x(&mut request);
         HttpRequest::try_from(request).map_err(|error| unsigned(error.to_string()))
     }
+}
+
+/// Where a service is asked, if not at AWS's own address: as the settings say, or the environment and the profile for this
+/// service (`AWS_ENDPOINT_URL_ID`), or for all.
+pub(crate) fn endpoint(settings: &Settings, config: &SdkConfig, id: &'static str) -> Option<String> {
+    let own = || {
+        let key =
+            ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+        config.service_config()?.load_config(key)
+    };
+    settings.endpoint_url.clone().or_else(own).or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
 /// The DNS suffix of a region's partition.

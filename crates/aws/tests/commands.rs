@@ -241,6 +241,34 @@ async fn ids_that_are_none_never_reach_aws() {
 }
 
 #[tokio::test]
+async fn no_name_becomes_part_of_what_runs_on_a_host() {
+    const HOSTILE: &str = "x'; reboot; $(reboot) `reboot` {{ Action }} \"\r\nreboot\u{1b}[2J";
+    let commands = Arc::new(Mutex::new(Vec::new()));
+    for hostile in [false, true] {
+        let noting = commands.clone();
+        let answers = ssm().on("SendCommand", move |asked| {
+            noting.lock().unwrap().push(asked.body.clone());
+            sent()
+        });
+        let mut intent = intent(Act::RestartAgent);
+        if hostile {
+            let target = &mut intent.target;
+            (target.host, target.group) = (Some(HOSTILE.to_owned()), Some(HOSTILE.to_owned()));
+            (target.os_type, target.platform) = (Some(HOSTILE.to_owned()), Some(HOSTILE.to_owned()));
+            target.cluster = format!("{CLUSTER}{HOSTILE}");
+            intent.token = HOSTILE.to_owned();
+        }
+        assert_eq!(perform(answers, intent, false).await.0.word(), "done");
+    }
+    let mut commands = commands.lock().unwrap().clone();
+    let comments: Vec<String> =
+        commands.iter_mut().map(|body| body["Comment"].take().as_str().unwrap().to_owned()).collect();
+    assert_eq!(commands[0], commands[1], "script, document, machine and limits are the same whatever the names");
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_.:/".contains(c);
+    assert!(comments.iter().all(|comment| comment.len() <= 100 && comment.chars().all(plain)), "{comments:?}");
+}
+
+#[tokio::test]
 async fn a_cluster_that_is_not_watched_is_not_touched() {
     let mut intent = intent(Act::Drain);
     intent.target.cluster = CLUSTER.replace("eu-central-1", "us-east-1");

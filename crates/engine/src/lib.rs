@@ -12,6 +12,8 @@
 //! | the journal: SQLite, hash chain, snapshots, retention | [`journal`] |
 //! | the wall clock | [`clock`] |
 
+#![forbid(unsafe_code)]
+
 pub mod check;
 pub mod clock;
 pub mod counters;

@@ -12,6 +12,8 @@
 //! | figures for Prometheus | [`metrics`] |
 //! | muster's own log | [`logging`] |
 
+#![forbid(unsafe_code)]
+
 pub mod case_file;
 pub mod cli;
 pub mod config;

@@ -108,9 +108,10 @@ fn help(name: &str) -> String {
 }
 
 /// What the figures mean.
-const HELP: [(&str, &str); 49] = [
+const HELP: [(&str, &str); 50] = [
     ("muster_build_info", "Version of this muster; always 1."),
     ("muster_may_act", "Whether any cluster is in mode approve or act: 1 yes, 0 no."),
+    ("muster_observed_only_accounts", "Accounts where muster is to act and has no leave to: see /healthz."),
     ("muster_hosts", "Hosts by verdict."),
     ("muster_clusters", "Clusters watched."),
     ("muster_tasks", "Tasks believed to be running."),

@@ -163,6 +163,26 @@ fn addresses_that_others_could_reach_are_refused_with_the_reason() {
 }
 
 #[test]
+fn an_address_that_others_could_reach_is_refused_with_what_is_lacking_and_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("muster.toml");
+    let tls = "[http]\ncert_file = \"/c\"\nkey_file = \"/k\"\n";
+    let token = "[operators]\ntokens = [{ name = \"a\", role = \"view\", secret = \"env:A\" }]\n";
+    for (text, lacks) in [
+        ("", "needs TLS (cert_file and key_file of [http]) and a token ([operators])"),
+        (tls, "needs a token ([operators])"),
+        (token, "needs TLS (cert_file and key_file of [http])"),
+    ] {
+        fs::write(&file, text).unwrap();
+        for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8464"] {
+            let ran = run(&["serve", "--listen", listen, "--config", file.to_str().unwrap()]).exits(2);
+            assert!(ran.err.contains(lacks), "{}", ran.err);
+            assert!(ran.err.contains("listen on 127.0.0.1") && ran.err.contains("SSH tunnel"), "{}", ran.err);
+        }
+    }
+}
+
+#[test]
 fn a_replay_tells_what_was_decided_and_counts() {
     let dir = tempfile::tempdir().unwrap();
     let file = recording(dir.path(), "agent-stays-away", "1h");

@@ -22,6 +22,8 @@
 //! | seeded stories by the thousand, lived and judged | [`swarm`] |
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
+#![forbid(unsafe_code)]
+
 pub mod agent;
 pub mod bus;
 pub mod clock;

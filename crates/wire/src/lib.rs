@@ -9,6 +9,8 @@
 //! | recognising a request's protocol, service and operation | [`server`] |
 //! | checking a request's signature | [`sigv4`] |
 
+#![forbid(unsafe_code)]
+
 pub mod error;
 pub mod json;
 pub mod query;

@@ -115,7 +115,7 @@ impl Acting<'_> {
             "TimeoutSeconds": self.intent.limit_secs.max(SHORTEST_DELIVERY_SECS),
             "Comment": comment,
         });
-        let sent = self.change(Bucket::SsmSend, SEND_COMMAND, machine, || self.place.send_command(&body)).await;
+        let sent = self.change(Bucket::SsmSend, SEND_COMMAND, machine, || self.actor.send_command(&body)).await;
         match sent {
             Ok(command) => self.follow(&command, machine).await,
             Err(stopped) => match stopped.refusal.code() {
@@ -132,7 +132,7 @@ impl Acting<'_> {
     }
 
     async fn find(&self, machine: &str, comment: &str) -> Result<Option<String>, Stopped> {
-        let found = self.place.command_with(machine, comment).await;
+        let found = self.actor.command_with(machine, comment).await;
         found.map_err(|refusal| Stopped { action: LIST_COMMANDS, thing: machine.to_owned(), refusal, changing: false })
     }
 
@@ -149,7 +149,7 @@ impl Acting<'_> {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
-            let Ok(seen) = tokio::time::timeout_at(until, self.place.invocation(command, machine)).await else { break };
+            let Ok(seen) = tokio::time::timeout_at(until, self.actor.invocation(command, machine)).await else { break };
             match seen {
                 Ok(Some(invocation)) if invocation.has_ended() => return Ok(Ended::With(invocation)),
                 Ok(Some(_)) => refused = None,
@@ -165,7 +165,7 @@ impl Acting<'_> {
                 }
             }
         }
-        if let Err(refusal) = self.place.cancel_command(command, machine).await {
+        if let Err(refusal) = self.actor.cancel_command(command, machine).await {
             tracing::warn!(command, machine, %refusal, "a command that takes too long could not be cancelled");
         }
         match refused {

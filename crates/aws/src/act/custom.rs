@@ -86,7 +86,7 @@ impl Acting<'_> {
     async fn function(&self, custom: &Custom, function: &str, limit: Duration) -> Acted {
         let payload = self.payload(&custom.name).to_string().into_bytes();
         let call =
-            self.change(Bucket::LambdaInvoke, INVOKE, function, || self.place.lambda.invoke(function, payload.clone()));
+            self.change(Bucket::LambdaInvoke, INVOKE, function, || self.actor.lambda.invoke(function, payload.clone()));
         let Ok(reply) = tokio::time::timeout(limit, call).await else {
             let secs = limit.as_secs();
             return Ok(failed(format!("the function {function} did not answer within {secs} s"), true));

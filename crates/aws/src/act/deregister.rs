@@ -22,7 +22,7 @@ impl Acting<'_> {
         let answer = self
             .change(Bucket::ClusterResourceChange, DEREGISTER, host, || async {
                 let request = self
-                    .place
+                    .actor
                     .ecs
                     .deregister_container_instance()
                     .cluster(cluster)

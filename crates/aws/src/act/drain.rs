@@ -49,7 +49,7 @@ impl Acting<'_> {
         let answer = self
             .change(Bucket::ClusterResourceChange, UPDATE_STATE, host, || async {
                 let request =
-                    self.place.ecs.update_container_instances_state().cluster(cluster).container_instances(host);
+                    self.actor.ecs.update_container_instances_state().cluster(cluster).container_instances(host);
                 let answer = request.status(wish.clone()).send().await.map_err(|error| Refusal::from_sdk(&error))?;
                 Ok((answer.container_instances.unwrap_or_default(), answer.failures.unwrap_or_default()))
             })

@@ -87,7 +87,10 @@ pub(crate) type Acted = Result<ActResult<'static>, Stopped>;
 
 /// One intent being carried out in its place.
 pub(crate) struct Acting<'a> {
+    /// Whom to look with.
     pub place: &'a Place,
+    /// Whom to act with: the same, or a role of its own.
+    pub actor: &'a Place,
     pub settings: &'a Settings,
     pub webhook: Option<&'a Arc<dyn CustomWebhook>>,
     pub intent: &'a Intent,
@@ -99,9 +102,19 @@ pub(crate) struct Acting<'a> {
     begun: AtomicBool,
 }
 
-/// Carries out an intent within its limit.
+/// What becomes of an intent in an account that is only observed: no call is made.
+pub(crate) fn observed_only(intent: &Intent, again: bool, why: &str) -> ActResult<'static> {
+    match intent.act {
+        Act::SaveEvidence => ActResult::Saved { items: evidence::none(why) },
+        // Forbidding the second call does not undo what the first one may have done.
+        _ if again => failed(format!("whether it happened before is not known, and it is not done again: {why}"), true),
+        _ => ActResult::Denied { why: why.to_owned().into() },
+    }
+}
+
+/// Carries out an intent within its limit: looks with `place`, acts with `actor`.
 pub(crate) async fn perform(
-    place: &Place,
+    (place, actor): (&Place, &Place),
     settings: &Settings,
     webhook: Option<&Arc<dyn CustomWebhook>>,
     intent: &Intent,
@@ -109,7 +122,7 @@ pub(crate) async fn perform(
 ) -> ActResult<'static> {
     let limit = Duration::from_secs(u64::from(intent.limit_secs.max(1)));
     let deadline = Instant::now() + limit;
-    let mut acting = Acting { place, settings, webhook, intent, again, deadline, begun: AtomicBool::new(again) };
+    let mut acting = Acting { place, actor, settings, webhook, intent, again, deadline, begun: AtomicBool::new(again) };
     if let Act::SaveEvidence = intent.act {
         return ActResult::Saved { items: evidence::save(&acting).await };
     }

@@ -16,7 +16,7 @@ impl Acting<'_> {
         };
         let mut params = Params::new("RebootInstances", VERSION);
         params.push_ec2_list("InstanceId", [id]);
-        let answer = self.change(Bucket::Ec2Change, REBOOT, id, || self.place.ec2.query(&params)).await;
+        let answer = self.change(Bucket::Ec2Change, REBOOT, id, || self.actor.ec2.query(&params)).await;
         match answer {
             Ok(_) => Ok(done(format!("EC2 reboots {id}"))),
             Err(stopped) => match stopped.refusal.code() {

@@ -52,7 +52,7 @@ impl Acting<'_> {
         }
         let answer = self
             .change(Bucket::AutoScalingChange, TERMINATE_IN_GROUP, id, || async {
-                let request = self.place.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(id);
+                let request = self.actor.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(id);
                 let request = request.should_decrement_desired_capacity(shrink);
                 let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
                 Ok(answer.activity.and_then(|activity| activity.description))
@@ -83,7 +83,7 @@ impl Acting<'_> {
         }
         let answer = self
             .change(Bucket::AutoScalingChange, SET_HEALTH, id, || async {
-                let request = self.place.autoscaling.set_instance_health().instance_id(id).health_status("Unhealthy");
+                let request = self.actor.autoscaling.set_instance_health().instance_id(id).health_status("Unhealthy");
                 request.should_respect_grace_period(false).send().await.map_err(|error| Refusal::from_sdk(&error))
             })
             .await;
@@ -129,7 +129,7 @@ impl Acting<'_> {
         };
         let answer = self
             .change(Bucket::AutoScalingChange, SET_DESIRED, &name, || async {
-                let request = self.place.autoscaling.set_desired_capacity().auto_scaling_group_name(&name);
+                let request = self.actor.autoscaling.set_desired_capacity().auto_scaling_group_name(&name);
                 let request = request.desired_capacity(desired).honor_cooldown(false);
                 request.send().await.map_err(|error| Refusal::from_sdk(&error))
             })
@@ -158,7 +158,7 @@ impl Acting<'_> {
         }
         let mut params = Params::new("TerminateInstances", VERSION);
         params.push_ec2_list("InstanceId", [id]);
-        match self.change(Bucket::Ec2Change, TERMINATE, id, || self.place.ec2.query(&params)).await {
+        match self.change(Bucket::Ec2Change, TERMINATE, id, || self.actor.ec2.query(&params)).await {
             Ok(answer) => {
                 let state = answer.items("instancesSet").next();
                 let state = state.and_then(|item| item.text_at("currentState/name")).unwrap_or("being terminated");
@@ -207,7 +207,7 @@ impl Acting<'_> {
     }
 
     async fn member(&self, id: &str) -> Result<Option<Member>, Stopped> {
-        self.read(Bucket::AutoScalingRead, DESCRIBE_MEMBERS, id, || self.place.member(id)).await
+        self.read(Bucket::AutoScalingRead, DESCRIBE_MEMBERS, id, || self.actor.member(id)).await
     }
 
     async fn group(&self, name: &str) -> Result<Option<AutoScalingGroup>, Stopped> {

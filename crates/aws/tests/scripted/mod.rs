@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod acting;
+pub mod iam;
 
 use std::{
     collections::BTreeMap,
@@ -62,6 +63,8 @@ impl Script {
 /// One request, read.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// Its operation: `DescribeTasks`.
+    pub operation: String,
     /// JSON body; null for a form.
     pub body: Value,
     /// Whose key signed it and for where: `KEY/DATE/REGION/SERVICE/aws4_request`.
@@ -88,11 +91,13 @@ impl Asked {
 }
 
 type Writer = Arc<Mutex<dyn FnMut(&Asked) -> Script + Send>>;
+type Guard = Arc<dyn Fn(&Asked) -> Option<Script> + Send + Sync>;
 
 /// What is answered to which operation.
 #[derive(Clone, Default)]
 pub struct Answers {
     writers: BTreeMap<String, Writer>,
+    guard: Option<Guard>,
 }
 
 impl Answers {
@@ -108,6 +113,12 @@ impl Answers {
     /// The same for a script that remembers.
     pub fn on_mut(mut self, operation: &str, write: impl FnMut(&Asked) -> Script + Send + 'static) -> Self {
         self.writers.insert(operation.to_owned(), Arc::new(Mutex::new(write)));
+        self
+    }
+
+    /// What the guard answers is answered, whatever is scripted.
+    pub fn guarded(mut self, guard: impl Fn(&Asked) -> Option<Script> + Send + Sync + 'static) -> Self {
+        self.guard = Some(Arc::new(guard));
         self
     }
 
@@ -146,6 +157,7 @@ async fn answer(
     let form: Vec<(String, String)> = match &target {
         Some(_) => Vec::new(),
         None if path.contains("/functions/") => vec![("Action".to_owned(), "Invoke".to_owned())],
+        None if path.starts_with("/v2/email/") => vec![("Action".to_owned(), "SendEmail".to_owned())],
         None => wire::query::Params::decode(&bytes)
             .unwrap()
             .iter()
@@ -157,10 +169,13 @@ async fn answer(
         None => form.iter().find(|(name, _)| name == "Action").unwrap().1.clone(),
     };
     *counts.lock().unwrap().entry(operation.clone()).or_default() += 1;
-    let asked = Asked { body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), signed, path, form };
-    let script = match answers.writers.get(&operation) {
-        Some(writer) => (writer.lock().unwrap())(&asked),
-        None => Script::error(400, "UnknownOperationException", &operation),
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let asked = Asked { operation: operation.clone(), body, signed, path, form };
+    let guarded = answers.guard.as_ref().and_then(|guard| guard(&asked));
+    let script = match (guarded, answers.writers.get(&operation)) {
+        (Some(script), _) => script,
+        (None, Some(writer)) => (writer.lock().unwrap())(&asked),
+        (None, None) => Script::error(400, "UnknownOperationException", &operation),
     };
     match script {
         Script::Answer(status, kind, body) => Ok(Response::builder()

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::words::Lasting,
     http::cases::Asked,
-    render::{Format, case, escape},
+    render::{Format, case, escape, json},
 };
 
 /// `muster case`
@@ -113,7 +113,7 @@ impl CaseArgs {
                 } else {
                     let mut whole = serde_json::to_value(found).map_err(std::io::Error::from)?;
                     whole["file"] = serde_json::to_value(&file).map_err(std::io::Error::from)?;
-                    serde_json::to_writer(&mut *out.answer(), &whole).map_err(std::io::Error::from)?;
+                    json::write(out.answer(), &whole)?;
                     writeln!(out.answer())?;
                 }
             }

@@ -13,7 +13,7 @@ use super::{
     output::{Exit, Failure, Output},
     stop,
 };
-use crate::render::{Format, journal};
+use crate::render::{Format, journal, json};
 
 /// How often a followed journal is looked at.
 const EVERY: Duration = Duration::from_millis(250);
@@ -174,9 +174,9 @@ impl ReadArgs {
             }
             let written = match self.output {
                 Format::Table => writeln!(out.answer(), "{}", journal::line(&entry)),
-                Format::Json | Format::Ndjson => serde_json::to_writer(&mut *out.answer(), &entry)
-                    .map_err(std::io::Error::from)
-                    .and_then(|()| writeln!(out.answer())),
+                Format::Json | Format::Ndjson => {
+                    json::write(out.answer(), &entry).and_then(|()| writeln!(out.answer()))
+                }
             };
             failed = written.err();
             failed.is_none()

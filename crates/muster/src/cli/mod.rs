@@ -7,6 +7,7 @@
 //! | one pass over the fleet | [`scan`] |
 //! | the service, and asking it | [`serve`], [`server`], [`login`], [`hosts`], [`case`], [`journal`] |
 //! | what an operator may ask for | [`case`], [`protect`], [`pause`], [`silence`], [`alerts`] |
+//! | whether muster may act where it is to | `leave` |
 //! | recorded events in, decisions out | [`replay`] |
 //! | a pretend AWS account, and a show in it | [`simulate`], [`demo`] |
 //! | the configuration file; completions of the shell | [`config`], [`completions`] |
@@ -18,6 +19,7 @@ pub mod config;
 pub mod demo;
 pub mod hosts;
 pub mod journal;
+mod leave;
 pub mod login;
 pub mod options;
 pub mod output;

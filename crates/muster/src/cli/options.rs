@@ -73,6 +73,7 @@ impl AwsArgs {
                 .iter()
                 .map(|role| AssumedAccount { role_arn: role.clone(), external_id: None, session_name: None })
                 .collect(),
+            act_roles: section.act_roles.clone(),
             clusters,
             queues: config
                 .events

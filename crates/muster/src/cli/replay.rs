@@ -23,7 +23,7 @@ use super::{
     options,
     output::{Exit, Failure, Output},
 };
-use crate::render::{Format, journal, moment, roll_call};
+use crate::render::{Format, journal, json, moment, roll_call};
 
 /// Entries of the journal in memory; nobody recovers from it.
 const JOURNAL_ENTRIES: usize = 1000;
@@ -144,7 +144,7 @@ impl ReplayArgs {
                     records: replay.records,
                     roll_call,
                 };
-                serde_json::to_writer(&mut *out.answer(), &report).map_err(io::Error::from)?;
+                json::write(out.answer(), &report)?;
                 writeln!(out.answer())?;
             }
             Format::Table => {
@@ -232,7 +232,7 @@ impl Replay {
             match self.output {
                 Format::Json => self.records.push(Dated { at, record }),
                 Format::Ndjson => {
-                    serde_json::to_writer(&mut *out.answer(), &Dated { at, record }).map_err(io::Error::from)?;
+                    json::write(out.answer(), &Dated { at, record })?;
                     writeln!(out.answer())?;
                 }
                 Format::Table => {

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::{
+    leave,
     options::{self, Global},
     output::{Exit, Failure, Output},
     stop,
@@ -142,9 +143,11 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         Some(access) => access,
         None => access(&config, &vault).await?,
     };
-    let lease = lease(&config, &cloud)?;
+    let lease = lease(&config, &cloud).await?;
     let metrics = Arc::new(Metrics::new());
     metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
+    leave::watch(&config, &cloud, &metrics).await;
+    let observed_only = cloud.clone();
     let senders = senders(&config, &cloud, vault)?;
     let ports =
         Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
@@ -168,7 +171,7 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     out.answer().flush()?;
 
     let served = Served {
-        beliefs: Arc::new(Loop { handle: engine.handle(), stale_secs: stale_secs(&config) }),
+        beliefs: Arc::new(Loop { handle: engine.handle(), stale_secs: stale_secs(&config), cloud: observed_only }),
         metrics,
         data_dir: dir,
         access: Arc::new(access),
@@ -210,9 +213,10 @@ async fn access(config: &Config, vault: &Vault) -> Result<Access, Failure> {
 }
 
 /// The lease, where the configuration names a table and anything may be done at all.
-fn lease(config: &Config, cloud: &aws::AwsCloud) -> Result<Option<Arc<dyn Lease>>, Failure> {
+async fn lease(config: &Config, cloud: &aws::AwsCloud) -> Result<Option<Arc<dyn Lease>>, Failure> {
     let Some(settings) = config.lease.settings().filter(|_| config.may_act()) else { return Ok(None) };
-    let lease = cloud.lease(settings).map_err(|error| Failure::new(error.to_string(), error))?;
+    let lease = cloud.lease(settings).await;
+    let lease = lease.map_err(|error| Failure::new(error.to_string(), error))?;
     tracing::info!(holder = lease.holder(), "acts only while it holds the lease");
     Ok(Some(Arc::new(lease)))
 }
@@ -234,6 +238,7 @@ fn stale_secs(config: &Config) -> i64 {
 struct Loop {
     handle: Handle,
     stale_secs: i64,
+    cloud: Arc<::aws::AwsCloud>,
 }
 
 #[async_trait]
@@ -299,6 +304,7 @@ impl Beliefs for Loop {
             let until = pause.until.map_or("resumed".to_owned(), |until| until.to_string());
             troubles.warnings.push(format!("{what} is paused by {}{why} until {until}: no remedy begins", pause.who));
         }
+        troubles.warnings.extend(self.cloud.observed_only().into_iter().map(|account| account.why));
         troubles
             .warnings
             .extend(status.queue_trouble.map(|trouble| format!("the event queue cannot be read: {trouble}")));

@@ -24,6 +24,11 @@ pub struct AwsSection {
     /// Roles to assume, one ARN for each further account to watch. Empty: the account of the credentials alone.
     #[schemars(example = ["arn:aws:iam::210987654321:role/muster-reader"])]
     pub roles: Vec<String>,
+    /// Roles to act under, one ARN for each account: what remedies do is done under these, and everything else is looked at
+    /// without. Empty: the credentials that look act as well. With any, an account without one is only observed; so is one
+    /// whose role cannot be assumed, which `/healthz` and the log say.
+    #[schemars(example = ["arn:aws:iam::210987654321:role/muster-act"])]
+    pub act_roles: Vec<String>,
     /// Share of each ECS request bucket that muster may use. The buckets are shared by everything in the account:
     /// consoles, deployments, other tools.
     pub max_api_rate: ApiRate,
@@ -46,11 +51,27 @@ impl AwsSection {
         if let Some(region) = self.regions.iter().find(|region| !is_region(region)) {
             wrong.push(Wrong::at("aws.regions", format!("`{region}` does not look like a region, `eu-central-1`")));
         }
-        if let Some(role) = self.roles.iter().find(|role| !is_role_arn(role)) {
-            wrong.push(Wrong::at(
-                "aws.roles",
-                format!("`{role}` is no ARN of a role, `arn:aws:iam::ACCOUNT:role/NAME`"),
-            ));
+        for (option, roles) in [("roles", &self.roles), ("act_roles", &self.act_roles)] {
+            for (index, role) in roles.iter().enumerate() {
+                if !is_role_arn(role) {
+                    let what = format!("`{role}` is no ARN of a role, `arn:aws:iam::ACCOUNT:role/NAME`");
+                    wrong.push(Wrong::at(format!("aws.{option}.{index}"), what));
+                }
+            }
+        }
+        for (index, role) in self.act_roles.iter().enumerate() {
+            let path = format!("aws.act_roles.{index}");
+            let of = |role: &String| fleet::id::Arn::parse(role).map(|arn| arn.account.to_owned());
+            if of(role).is_some() && self.act_roles[..index].iter().any(|other| of(other) == of(role)) {
+                let what =
+                    format!("`{role}` is the second role of its account: muster acts under one in each, take one out");
+                wrong.push(Wrong::at(path, what));
+            } else if self.roles.contains(role) {
+                let what = format!(
+                    "`{role}` is also in `roles`, so that looking could do whatever acting can: give acting a role of its own"
+                );
+                wrong.push(Wrong::at(path, what));
+            }
         }
     }
 }

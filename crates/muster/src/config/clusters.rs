@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mistake::Wrong;
+use super::{mistake::Wrong, protect::words_of_a_tag};
 
 /// The tag that marks clusters to watch when nothing else does. Deployments that already mark clusters for an
 /// agent-disconnect alert by this key go on working.
@@ -49,6 +49,11 @@ impl ClustersSection {
         }
         if self.tag_value.as_ref().is_some_and(|value| value.chars().count() > 256) {
             wrong.push(Wrong::at("clusters.tag_value", "a tag's value has at most 256 characters"));
+        }
+        for (option, text) in [("tag_key", Some(&self.tag_key)), ("tag_value", self.tag_value.as_ref())] {
+            if let Some(Err(why)) = text.map(|text| words_of_a_tag(text)) {
+                wrong.push(Wrong::at(format!("clusters.{option}"), why));
+            }
         }
         if self.all && !(self.names.is_empty() && self.globs.is_empty()) {
             wrong.push(Wrong {

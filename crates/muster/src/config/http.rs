@@ -111,6 +111,12 @@ mod tests {
     }
 
     #[test]
+    fn muster_listens_on_loopback_unless_told_otherwise() {
+        assert!(is_loopback(HttpSection::default().listen));
+        assert!(is_loopback(Config::parse("muster.toml", "").unwrap().http.listen));
+    }
+
+    #[test]
     fn another_address_needs_tls_and_a_token() {
         let tls = "cert_file = \"/c\"\nkey_file = \"/k\"\n";
         let token = "[operators]\ntokens = [{ name = \"a\", role = \"view\", secret = \"env:A\" }]\n";

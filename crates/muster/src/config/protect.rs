@@ -79,11 +79,16 @@ fn known_to_aws(mark: &str) -> Result<(), String> {
     if value.is_some_and(|value| value.chars().count() > 256) {
         return Err(format!("`{key}`: a tag's value has at most 256 characters"));
     }
-    let strange = mark.chars().find(|c| !(c.is_alphanumeric() || *c == ' ' || "_.:/=+-@".contains(*c)));
+    words_of_a_tag(mark)
+}
+
+/// Refuses text that can stand in no tag's key and in no tag's value.
+pub(super) fn words_of_a_tag(text: &str) -> Result<(), String> {
+    let strange = text.chars().find(|c| !(c.is_alphanumeric() || *c == ' ' || "_.:/=+-@".contains(*c)));
     match strange {
         Some(strange) => Err(format!(
             "`{}` can be no tag: AWS allows letters, digits, spaces and _ . : / = + - @, and no `{}`",
-            crate::render::escape::clean(mark),
+            crate::render::escape::clean(text),
             strange.escape_default()
         )),
         None => Ok(()),

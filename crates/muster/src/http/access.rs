@@ -60,15 +60,29 @@ impl std::fmt::Debug for Access {
     }
 }
 
-/// A token that is too easily guessed.
+/// A token that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the token of `{name}` has {length} characters, and fewer than {SHORTEST_TOKEN} are easily guessed; `openssl rand -hex \
-     32` makes a good one"
-)]
-pub struct WeakToken {
-    name: String,
-    length: usize,
+pub enum BadToken {
+    /// It is too easily guessed.
+    #[error(
+        "the token of `{name}` has {length} characters, and fewer than {SHORTEST_TOKEN} are easily guessed; `openssl rand \
+         -hex 32` makes a good one"
+    )]
+    Short {
+        /// Whose.
+        name: String,
+        /// How many characters it has.
+        length: usize,
+    },
+    /// Nobody could send it.
+    #[error(
+        "the token of `{name}` holds a character that no header can carry, a blank or a letter beyond ASCII; `openssl rand \
+         -hex 32` makes a good one"
+    )]
+    Unsendable {
+        /// Whose.
+        name: String,
+    },
 }
 
 impl Access {
@@ -80,14 +94,17 @@ impl Access {
     /// By these tokens: names, roles, secrets.
     ///
     /// # Errors
-    /// For a token that is too short.
-    pub fn by_tokens<'a>(tokens: impl IntoIterator<Item = (&'a str, Role, &'a str)>) -> Result<Self, WeakToken> {
+    /// For a token that is too short, or that nobody could send.
+    pub fn by_tokens<'a>(tokens: impl IntoIterator<Item = (&'a str, Role, &'a str)>) -> Result<Self, BadToken> {
         let mut kept = Vec::new();
         for (name, role, secret) in tokens {
             let secret = secret.trim();
             let length = secret.chars().count();
             if length < SHORTEST_TOKEN {
-                return Err(WeakToken { name: name.to_owned(), length });
+                return Err(BadToken::Short { name: name.to_owned(), length });
+            }
+            if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(BadToken::Unsendable { name: name.to_owned() });
             }
             kept.push(Token { name: name.to_owned(), role, digest: Sha256::digest(secret).into() });
         }
@@ -341,6 +358,10 @@ mod tests {
     fn a_token_that_is_easily_guessed_is_refused_without_being_shown() {
         let error = Access::by_tokens([("on-call", Role::Act, "hunter2")]).unwrap_err().to_string();
         assert!(error.contains("on-call") && !error.contains("hunter2"), "{error}");
+        for secret in ["hunter2 hunter2 hunter2", "hunter2-hunter2-hünter2", "hunter2-hunter2\nhunter2"] {
+            let error = Access::by_tokens([("on-call", Role::Act, secret)]).unwrap_err().to_string();
+            assert!(error.contains("no header can carry") && !error.contains("hunter2"), "{error}");
+        }
         assert!(!format!("{:?}", access()).contains(GOOD));
     }
 }

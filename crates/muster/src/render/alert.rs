@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Format, colour, moment,
+    Format, colour, json, moment,
     table::{Cell, Table},
 };
 
@@ -83,11 +83,11 @@ pub fn silences(out: &mut dyn Write, silences: &[SilenceView], now: Timestamp, f
 
 fn objects<T: Serialize>(out: &mut dyn Write, items: &[T], format: Format) -> io::Result<()> {
     if format == Format::Json {
-        serde_json::to_writer(&mut *out, items)?;
+        json::write(out, items)?;
         return writeln!(out);
     }
     for item in items {
-        serde_json::to_writer(&mut *out, item)?;
+        json::write(out, item)?;
         writeln!(out)?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
 
 use super::{
-    Format, colour, escape, moment,
+    Format, colour, escape, json, moment,
     roll_call::{word, zombies},
     table::{Cell, Table},
 };
@@ -20,12 +20,12 @@ use crate::case_file::CaseFile;
 pub fn list(out: &mut dyn Write, cases: &[CaseView], now: Timestamp, format: Format) -> io::Result<()> {
     match format {
         Format::Json => {
-            serde_json::to_writer(&mut *out, cases)?;
+            json::write(out, cases)?;
             writeln!(out)
         }
         Format::Ndjson => {
             for case in cases {
-                serde_json::to_writer(&mut *out, case)?;
+                json::write(out, case)?;
                 writeln!(out)?;
             }
             Ok(())

@@ -17,7 +17,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 /// Control characters of ASCII and Latin-1, bidirectional marks and overrides, line and paragraph separators, and the
 /// byte order mark.
-fn steers(c: char) -> bool {
+pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -2,7 +2,7 @@
 //!
 //! | to learn | read |
 //! |---|---|
-//! | names from outside cannot steer a terminal | [`escape`] |
+//! | names from outside cannot steer a terminal | [`escape`], [`json`] |
 //! | columns that line up | [`table`] |
 //! | moments and durations in words | [`moment`] |
 //! | what stands out and in which colour | [`colour`] |
@@ -17,6 +17,7 @@ pub mod case;
 pub mod colour;
 pub mod escape;
 pub mod journal;
+pub mod json;
 pub mod moment;
 pub mod progress;
 pub mod roll_call;

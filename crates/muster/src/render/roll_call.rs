@@ -15,7 +15,7 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use super::{
-    Format, colour, escape, moment,
+    Format, colour, escape, json, moment,
     table::{Cell, Table},
 };
 
@@ -33,7 +33,7 @@ pub fn write(out: &mut dyn Write, roll_call: &RollCall, format: Format) -> io::R
     match format {
         Format::Table => table(out, roll_call),
         Format::Json => {
-            serde_json::to_writer(&mut *out, roll_call)?;
+            json::write(out, roll_call)?;
             writeln!(out)
         }
         Format::Ndjson => ndjson(out, roll_call),
@@ -63,11 +63,11 @@ fn ndjson(out: &mut dyn Write, roll_call: &RollCall) -> io::Result<()> {
         if cluster.hosts.is_empty() || cluster.trouble.is_some() {
             let trouble = cluster.trouble.as_deref();
             let line = Line::Cluster { at, cluster: &cluster.arn, looked_at: cluster.looked_at, trouble };
-            serde_json::to_writer(&mut *out, &line)?;
+            json::write(out, &line)?;
             writeln!(out)?;
         }
         for host in &cluster.hosts {
-            serde_json::to_writer(&mut *out, &Line::Host { at, host })?;
+            json::write(out, &Line::Host { at, host })?;
             writeln!(out)?;
         }
     }

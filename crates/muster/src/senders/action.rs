@@ -54,6 +54,12 @@ impl ActionHooks {
         self.vault.get_or_init(|| vault);
     }
 
+    /// What was said, without any secret that it may repeat.
+    fn said(&self, body: &str) -> String {
+        let hidden = self.vault.get().map_or_else(String::new, |vault| vault.hide(body));
+        words::line(&hidden, SAID)
+    }
+
     async fn secret(&self, place: &SecretRef) -> Result<String, WebhookFailure> {
         let not_sent = |why: String| WebhookFailure { why, may_have_happened: false };
         let vault = self.vault.get().ok_or_else(|| not_sent("muster is still starting".to_owned()))?;
@@ -90,7 +96,7 @@ impl CustomWebhook for ActionHooks {
             let why = format!("the webhook of the action {name}: {error}");
             WebhookFailure { may_have_happened: error.may_have_happened(), why }
         })?;
-        let said = words::line(&reply.body, SAID);
+        let said = self.said(&reply.body);
         if (200..300).contains(&reply.status) {
             return Ok(said);
         }
@@ -108,8 +114,17 @@ mod tests {
 
     /// Answers one request with this status, and gives what it got.
     fn answering(status: &'static str) -> (String, std::thread::JoinHandle<String>) {
+        hook(status, |_| "fixed".to_owned())
+    }
+
+    /// The same, and says everything that it was told.
+    fn repeating(status: &'static str) -> (String, std::thread::JoinHandle<String>) {
+        hook(status, |got| format!("I was told {}", got.replace("\r\n", " ")))
+    }
+
+    fn hook(status: &'static str, says: fn(&str) -> String) -> (String, std::thread::JoinHandle<String>) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/fix?key=canary", listener.local_addr().unwrap());
+        let url = format!("http://{}/fix?key=canary-canary", listener.local_addr().unwrap());
         let heard = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut got = Vec::new();
@@ -119,8 +134,11 @@ mod tests {
                 assert!(read > 0, "the request broke off");
                 got.extend_from_slice(&buffer[..read]);
             }
-            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 5\r\nconnection: close\r\n\r\nfixed").unwrap();
-            String::from_utf8(got).unwrap()
+            let got = String::from_utf8(got).unwrap();
+            let body = says(&got);
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").unwrap();
+            got
         });
         (url, heard)
     }
@@ -148,7 +166,7 @@ mod tests {
         let (url, heard) = answering("200 OK");
         assert_eq!(post(&url, true).await.unwrap(), "fixed");
         let heard = heard.join().unwrap();
-        assert!(heard.starts_with("POST /fix?key=canary ") && heard.ends_with("{\"case\":4}"), "{heard}");
+        assert!(heard.starts_with("POST /fix?key=canary-canary ") && heard.ends_with("{\"case\":4}"), "{heard}");
         assert!(heard.contains("x-event-id: token-7\r\n"), "{heard}");
         let at = heard.lines().find_map(|line| line.strip_prefix("x-timestamp: ")).unwrap();
         let expected = signature(b"k3y", at, br#"{"case":4}"#);
@@ -163,6 +181,19 @@ mod tests {
             heard.join().unwrap();
             assert_eq!(failure.may_have_happened, may_have_happened);
             assert!(failure.why.contains(&status[..3]) && !failure.why.contains("canary"), "{}", failure.why);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_hook_repeats_of_its_secrets_is_hidden_whether_it_did_it_or_not() {
+        for status in ["200 OK", "500 Oops"] {
+            let (url, heard) = repeating(status);
+            let said = match post(&url, true).await {
+                Ok(said) => said,
+                Err(failure) => failure.why,
+            };
+            heard.join().unwrap();
+            assert!(!said.contains("canary") && said.contains("[hidden]"), "{said}");
         }
     }
 

@@ -21,6 +21,9 @@ use super::target::{self, Allowed, Forbidden, Resolver, SystemResolver};
 const MOST_BYTES: usize = 64 << 10;
 /// How long one of a host's addresses may take to let a connection in, before the next one is tried.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long a host may take to let a connection in and to agree on TLS. The whole may last longer, as long as the client
+/// allows: a receiver that takes a page late must not be told it twice.
+const OPEN: Duration = Duration::from_secs(5);
 /// No receiver is believed that it has to be left alone for longer.
 const LONGEST_WAIT_SECS: i64 = 3_600;
 
@@ -165,16 +168,19 @@ impl HttpClient {
         }
         let request =
             request.body(Full::new(Bytes::from(body))).map_err(|_| broken("the path cannot be sent".to_owned()))?;
-        let stream = connect(addresses).await.map_err(broken)?;
+        let late = |_| NoReply::TooLong { host: target.host.clone(), secs: OPEN.as_secs() };
         if !target.tls {
+            let stream = tokio::time::timeout(OPEN, connect(addresses)).await.map_err(late)?.map_err(broken)?;
             return self.talk(TokioIo::new(stream), request, &target.host).await;
         }
         let bare = target.host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(bare).map_err(|_| broken("its name cannot be checked by TLS".to_owned()))?;
-        let stream = TlsConnector::from(self.tls.clone())
-            .connect(name, stream)
-            .await
-            .map_err(|error| broken(format!("TLS: {error}")))?;
+        let open = async {
+            let stream = connect(addresses).await?;
+            let connector = TlsConnector::from(self.tls.clone());
+            connector.connect(name, stream).await.map_err(|error| format!("TLS: {error}"))
+        };
+        let stream = tokio::time::timeout(OPEN, open).await.map_err(late)?.map_err(broken)?;
         self.talk(TokioIo::new(stream), request, &target.host).await
     }
 

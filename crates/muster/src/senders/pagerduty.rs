@@ -69,29 +69,29 @@ fn event(page: &Page, routing_key: &str) -> Value {
     let mut event = json!({
         "routing_key": routing_key,
         "event_action": if resolved { "resolve" } else { "trigger" },
-        "dedup_key": words::cut(&page.key, KEY),
+        "dedup_key": words::line(&page.key, KEY),
         "client": "muster",
     });
     if !resolved {
-        let details: Vec<_> = page.lines.iter().take(LINES).map(|line| words::cut(line, LINE)).collect();
+        let details: Vec<_> = page.lines.iter().take(LINES).map(|line| words::line(line, LINE)).collect();
         let left_out = page.lines.len().saturating_sub(LINES);
         let hosts: Vec<String> =
             page.samples.iter().take(LINES).map(|host| words::line(&words::host(host), LINE)).collect();
         event["payload"] = json!({
-            "summary": words::cut(&page.title, SUMMARY),
-            "source": words::cut(page.clusters.first().map_or("muster", String::as_str), KEY),
+            "summary": words::line(&page.title, SUMMARY),
+            "source": words::line(page.clusters.first().map_or("muster", String::as_str), KEY),
             "severity": words::severity(page),
             "timestamp": page.since.to_string(),
-            "component": words::clusters(page),
-            "group": words::last(page.clusters.first().map_or("muster", String::as_str)),
-            "class": page.trouble,
+            "component": words::line(&words::clusters(page), SUMMARY),
+            "group": words::line(words::last(page.clusters.first().map_or("muster", String::as_str)), KEY),
+            "class": words::line(&page.trouble, KEY),
             "custom_details": {
                 "lines": details,
                 "lines_left_out": left_out,
                 "hosts": page.hosts,
                 "samples": hosts,
                 "cases": page.cases,
-                "decision": page.decision,
+                "decision": page.decision.as_deref().map(|decision| words::line(decision, LINE)),
             },
         });
     }

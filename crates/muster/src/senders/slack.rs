@@ -60,14 +60,23 @@ impl Receiver for Slack {
     }
 }
 
-/// At most so many characters, with Slack's three special ones written as it wants them.
+/// At most so many characters on one line, with Slack's three special ones written as it wants them. It knows no escape for
+/// those that make text bold, struck out or code, so they are shown by their wide forms.
 fn escaped(text: &str, most: usize) -> String {
-    words::escaped_within(text, most, |letter| match letter {
+    words::escaped_within(&words::flat(text), most, |letter| match letter {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
         '>' => Some("&gt;"),
+        '*' => Some("＊"),
+        '~' => Some("～"),
+        '`' => Some("｀"),
         _ => None,
     })
+}
+
+/// Marked text in which nothing becomes a link or a mention but what is written as one.
+fn marked(text: &str) -> Value {
+    json!({ "type": "mrkdwn", "text": text, "verbatim": true })
 }
 
 fn blocks(page: &Page) -> Value {
@@ -84,17 +93,17 @@ fn blocks(page: &Page) -> Value {
     let about = escaped(&format!("{} · {}", words::clusters(page), page.key), CONTEXT);
     let mut blocks = vec![json!({
         "type": "header",
-        "text": { "type": "plain_text", "text": words::cut(&title, HEADER), "emoji": false },
+        "text": { "type": "plain_text", "text": words::line(&title, HEADER), "emoji": false },
     })];
     if title.chars().count() > HEADER {
         let whole = escaped(&title, SECTION);
-        blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": whole } }));
+        blocks.push(json!({ "type": "section", "text": marked(&whole) }));
     }
     if !text.is_empty() {
-        blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } }));
+        blocks.push(json!({ "type": "section", "text": marked(&text) }));
     }
     let context = format!("since {since} · {about}");
-    blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": context }] }));
+    blocks.push(json!({ "type": "context", "elements": [marked(&context)] }));
     json!({ "text": escaped(&title, TEXT), "unfurl_links": false, "blocks": blocks })
 }
 

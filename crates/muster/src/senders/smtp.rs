@@ -232,3 +232,67 @@ fn message(page: &Page, from: &str, to: &[String]) -> Result<Message, Refused> {
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::ports::{PageHost, PageId, Severity};
+
+    use super::*;
+
+    const HOSTILE: &str =
+        "x\r\nBcc: e@evil.example\r\n\r\nforged\u{1b}[2J\u{9b}\u{202e}y\u{2028}\0 <script>alert(1)</script> =1+1";
+
+    fn hostile() -> Page {
+        let text = || HOSTILE.to_owned();
+        let host =
+            PageHost { subject: text(), machine: Some(text()), cluster: text(), zone: Some(text()), says: text() };
+        Page {
+            id: PageId(7),
+            receiver: "mail".to_owned(),
+            kind: PageKind::Update,
+            key: text(),
+            severity: Severity::Critical,
+            title: text(),
+            lines: vec![text()],
+            clusters: vec![text()],
+            hosts: 1,
+            samples: vec![host],
+            trouble: text(),
+            cases: Vec::new(),
+            since: jiff::Timestamp::UNIX_EPOCH,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            repaired_after_secs: None,
+            decision: Some(text()),
+        }
+    }
+
+    #[test]
+    fn no_name_and_no_reason_becomes_a_header_a_line_or_markup_of_a_mail() {
+        let message = message(&hostile(), "muster <muster@example.com>", &["oncall@example.com".to_owned()]).unwrap();
+        let text = String::from_utf8(message.formatted()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let names: Vec<&str> = head
+            .lines()
+            .filter(|line| !line.starts_with([' ', '\t']))
+            .map(|line| line.split(':').next().unwrap())
+            .collect();
+        let known = [
+            "From",
+            "Subject",
+            "Message-ID",
+            "Auto-Submitted",
+            "In-Reply-To",
+            "References",
+            "To",
+            "Date",
+            "MIME-Version",
+            "Content-Type",
+        ];
+        assert!(names.iter().all(|name| known.contains(name)), "{head}");
+        assert!(!body.contains("\nBcc:") && !body.contains("\nforged"), "{body}");
+        let plain = words::plain(&hostile());
+        assert!(plain.lines().all(|line| !line.contains(crate::render::escape::steers)), "{plain:?}");
+        assert!(!plain.lines().any(|line| line.starts_with("Bcc") || line.starts_with("forged")), "{plain}");
+        assert!(!escaped(&plain).contains('<'), "nothing is markup");
+    }
+}

@@ -120,7 +120,7 @@ fn connection_monitoring(page: &Page, told: &BTreeSet<String>) -> Vec<Message> {
         .iter()
         .filter(|host| !told.contains(&host.subject))
         .map(|host| {
-            let (id, cluster) = (words::who(host), &host.cluster);
+            let (id, cluster) = (words::line(words::who(host), LINE), words::line(&host.cluster, LINE));
             Message {
                 subject: subject(&format!("[ISSUE] ECS Instance - {id}")),
                 body: format!(
@@ -143,18 +143,18 @@ fn agent_monitor(page: &Page) -> Message {
         let mut body = format!(
             "{} instance(s) of the ECS cluster {} failed because the `ecs-agent' process has died:\n",
             page.hosts,
-            words::clusters(page)
+            words::flat(&words::clusters(page))
         );
         for host in &page.samples {
-            body.push_str(&format!("{}\n", words::who(host)));
+            body.push_str(&format!("{}\n", words::line(words::who(host), LINE)));
         }
-        body.push_str(&format!("\n{decision}\n"));
+        body.push_str(&format!("\n{}\n", words::line(decision, LINE)));
         body
     } else {
         let mut body =
             "The ecs-agent-monitor function running in AWS Lambda has detected the following: \n\n".to_owned();
         for host in &page.samples {
-            let (id, cluster) = (words::who(host), words::last(&host.cluster));
+            let (id, cluster) = (words::line(words::who(host), LINE), words::line(words::last(&host.cluster), LINE));
             let why = words::line(&host.says, LINE);
             body.push_str(&format!("\"The instance `{id}' in the `{cluster}' ECS cluster failed. {why}\n"));
         }

@@ -4,10 +4,17 @@ use std::borrow::Cow;
 
 use engine::ports::{Page, PageHost, PageKind, Severity};
 
+use crate::render::escape;
+
+/// `text` on one line: names and reasons come from outside, and must not write lines of their own, steer a terminal or turn
+/// the direction of writing.
+pub fn flat(text: &str) -> Cow<'_, str> {
+    if text.contains(escape::steers) { Cow::Owned(text.replace(escape::steers, " ")) } else { Cow::Borrowed(text) }
+}
+
 /// `text` on one line, at most so many characters; what is left out is said by an ellipsis.
 pub fn line(text: &str, most: usize) -> String {
-    let flat: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    cut(flat.trim(), most).into_owned()
+    cut(flat(text).trim(), most).into_owned()
 }
 
 /// At most so many characters; what is left out is said by an ellipsis.
@@ -134,22 +141,22 @@ pub fn host(host: &PageHost) -> String {
 
 /// The whole page as plain text.
 pub fn plain(page: &Page) -> String {
-    let mut text = format!("{}\n", title(page));
+    let mut text = format!("{}\n", flat(&title(page)));
     for line in &page.lines {
-        text.push_str(&format!("\n- {line}"));
+        text.push_str(&format!("\n- {}", flat(line)));
     }
     let hosts: Vec<String> = unnamed(page).map(host).collect();
     if !hosts.is_empty() {
         text.push_str(&format!("\n\nHosts ({} of {}):", page.samples.len(), page.hosts));
         for host in hosts {
-            text.push_str(&format!("\n- {host}"));
+            text.push_str(&format!("\n- {}", flat(&host)));
         }
     }
     if !page.cases.is_empty() {
         let cases: Vec<String> = page.cases.iter().map(ToString::to_string).collect();
         text.push_str(&format!("\n\nCases: {} (muster case show N)", cases.join(", ")));
     }
-    text.push_str(&format!("\n\nSince: {}\nKey: {}\n", page.since, page.key));
+    text.push_str(&format!("\n\nSince: {}\nKey: {}\n", page.since, flat(&page.key)));
     text
 }
 
@@ -162,6 +169,7 @@ mod tests {
         assert_eq!(cut("häuser", 6), "häuser");
         assert_eq!(cut("häuser", 4), "häu…");
         assert_eq!(line("a\r\nb: c\x1b[31m", 100), "a  b: c [31m");
+        assert_eq!(line("a\u{202e}b\u{9b}c\u{2028}d\0", 100), "a b c d");
         for most in 30..60 {
             let text = "ä".repeat(40);
             let kept = cut_bytes(&text, most);

@@ -151,3 +151,76 @@ async fn a_webhook_gets_the_whole_page_whatever_stands_in_it() {
     assert_eq!(heard.header("x-signature"), None, "without secrets nothing is signed");
     assert_eq!(serde_json::from_slice::<Page>(&heard.body).unwrap(), page);
 }
+
+/// Everything that a name or a reason must not do in a message: write a line or a header of its own, steer a terminal, turn
+/// the direction of writing, ring a channel, become a link.
+const HOSTILE: &str = "x\r\nBcc: e@evil.example\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}31m\u{202e}y\u{2028}\0 <!channel> \
+                       <https://evil.example|here> [here](https://evil.example) *bold* `code` ~gone~ \"q\" =1+1";
+
+fn hostile_everywhere() -> Page {
+    let mut page = page("hook", PageKind::Firing, 2);
+    let text = || HOSTILE.to_owned();
+    (page.title, page.key, page.trouble, page.decision) = (text(), text(), text(), Some(text()));
+    (page.lines, page.clusters) = (vec![text()], vec![text()]);
+    for host in &mut page.samples {
+        (host.subject, host.cluster, host.says) = (text(), text(), text());
+        (host.machine, host.zone) = (Some(text()), Some(text()));
+    }
+    page
+}
+
+/// All texts of a JSON value.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn no_name_and_no_reason_writes_a_line_of_its_own_or_steers_whoever_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = format!("key = \"{}\"", secret(dir.path(), "key", "0123456789abcdef0123456789abcdef"));
+    for (kind, more) in [("slack", ""), ("slack", "form = \"attachment\""), ("teams", ""), ("pagerduty", key.as_str())]
+    {
+        let heard = &told(kind, more, &[hostile_everywhere()]).await[0];
+        let said = match kind {
+            "slack" if !more.is_empty() => {
+                let form = String::from_utf8(heard.body.clone()).unwrap();
+                let json =
+                    percent_encoding::percent_decode_str(form.trim_start_matches("payload=")).decode_utf8().unwrap();
+                serde_json::from_str(&json).unwrap()
+            }
+            _ => heard.json(),
+        };
+        let texts = texts(&said);
+        assert!(texts.iter().any(|text| text.contains("evil.example")), "{kind}: it was told");
+        for text in texts {
+            // muster's own lists have lines.
+            let mine = text.strip_suffix('\n').unwrap_or(&text).replace("\n• ", "");
+            assert!(!mine.contains(muster::render::escape::steers), "{kind}: {text:?}");
+            assert!(!text.contains("\nBcc"), "{kind}: {text:?}");
+        }
+        if kind == "slack" {
+            let whole = said.to_string();
+            for markup in ["<!channel", "<https", "*bold*", "`code`", "~gone~"] {
+                let headline = said["blocks"][0]["text"]["text"].to_string();
+                assert!(!whole.replace(&headline, "").contains(markup), "{markup}: {whole}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_slack_marked_text_is_taken_as_it_stands() {
+    let said = told("slack", "", &[hostile_everywhere()]).await[0].json();
+    // The header is plain text, in which nothing is marked up.
+    assert_eq!(said["blocks"][0]["text"]["type"], "plain_text");
+    let marked: Vec<&Value> = said["blocks"].as_array().unwrap()[1..]
+        .iter()
+        .map(|block| if block["type"] == "context" { &block["elements"][0] } else { &block["text"] })
+        .collect();
+    assert!(!marked.is_empty() && marked.iter().all(|text| text["verbatim"] == true), "{said}");
+}

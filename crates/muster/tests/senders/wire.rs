@@ -94,3 +94,33 @@ async fn the_next_address_of_a_name_is_tried_when_the_first_lets_nobody_in() {
     let url = format!("http://hooks.example.com:{}/", sink.port);
     assert_eq!(sent(&http, &config(dir.path(), &url, "allow_http = true\nallow_private = true")).await, None);
 }
+
+#[tokio::test]
+async fn of_an_answer_64_kb_are_read_and_no_more() {
+    let sink = Sink::answering(|_, _| Answer::Endless(200)).await;
+    let allowed = muster::senders::target::Allowed { http: true, private: true, link_local: false };
+    let reply = client(Duration::from_secs(10)).post(&sink.url(), allowed, &[], Vec::new()).await.unwrap();
+    assert_eq!((reply.status, reply.body.len()), (200, 64 << 10));
+}
+
+#[tokio::test]
+async fn a_host_that_lets_a_connection_in_and_says_nothing_is_given_five_seconds() {
+    let here = Turns { answers: vec!["127.0.0.1"], ..Turns::default() };
+    let http = client(Duration::from_secs(30)).resolving_by(Arc::new(here));
+    let allowed = muster::senders::target::Allowed { private: true, ..Default::default() };
+    let began = tokio::time::Instant::now();
+    // Its system takes connections, and nobody ever takes them from there.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://hooks.example.com:{}/canary", silent.local_addr().unwrap().port());
+    let error = http.post(&url, allowed, &[], Vec::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "hooks.example.com did not answer within 5 s");
+    assert!((4..8).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn the_whole_of_a_post_has_an_end_however_slowly_it_is_answered() {
+    let sink = Sink::answering(|_, _| Answer::Silence).await;
+    let allowed = muster::senders::target::Allowed { http: true, private: true, link_local: false };
+    let error = client(Duration::from_millis(300)).post(&sink.url(), allowed, &[], Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("did not answer within") && !error.to_string().contains("canary"), "{error}");
+}
