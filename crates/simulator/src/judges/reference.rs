@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use engine::ports::{
     Body, Entry, Input, Record, Sweep,
-    observation::{Attributes, Ec2State, Fact, InstanceStatus, Observation, ReachabilityStatus},
+    observation::{Attributes, Ec2State, Fact, InstanceStatus, LifecycleStage, Observation, ReachabilityStatus},
 };
 use serde_json::Value;
 
@@ -250,6 +250,11 @@ impl Reference {
                 machine.zone = fact.zone.as_deref().unwrap_or("").to_owned();
                 machine.group = fact.group.to_string();
                 machine.template = fact.launch_template.as_deref().unwrap_or("").to_owned();
+            }
+            Fact::Lifecycle(fact) => {
+                let group = if fact.stage == LifecycleStage::Terminated { "" } else { &*fact.group };
+                let machine = self.machines.entry(fact.instance_id.to_string()).or_default();
+                machine.group = group.to_owned();
             }
             Fact::Ssm(fact) => {
                 let machine = self.machines.entry(fact.instance_id.to_string()).or_default();
