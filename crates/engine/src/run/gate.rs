@@ -75,3 +75,29 @@ pub(super) fn withheld(why: String, again: bool) -> ActResult<'static> {
     }
     ActResult::Withheld { why: why.into() }
 }
+
+/// Why a call is not made, as reading its target again came to. Where an earlier muster may have made it, that the target
+/// cannot be read, or is not as it was, does not say that nothing happened: it may be what happened.
+pub fn not_called(result: ActResult<'static>, again: bool) -> ActResult<'static> {
+    match result {
+        ActResult::Unfit { why } if again => withheld(why.into_owned(), true),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_an_earlier_muster_may_have_made_is_not_taken_for_one_that_was_not() {
+        let unfit = || ActResult::Unfit { why: "EC2 could not be asked".into() };
+        assert_eq!(not_called(unfit(), false), unfit());
+        let ActResult::Failed { why, may_have_happened } = not_called(unfit(), true) else {
+            panic!("it may have been")
+        };
+        assert!(may_have_happened && why.ends_with("EC2 could not be asked"), "{why}");
+        let gone = ActResult::Gone { note: "i-1 is terminated".into() };
+        assert_eq!(not_called(gone.clone(), true), gone);
+    }
+}

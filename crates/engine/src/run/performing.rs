@@ -19,7 +19,7 @@ use fleet::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::mpsc, task::JoinSet};
 
-pub use super::gate::lease_allows;
+pub use super::gate::{lease_allows, not_called};
 use super::{
     gate::{Gate, withheld},
     leading::Held,
@@ -182,6 +182,7 @@ impl Performing {
             return;
         }
         let judged = holds(&job.intent, answers)
+            .map_err(|result| not_called(result, job.again))
             .and_then(|()| fleet.may_begin(&job.intent).map_err(|why| withheld(why, job.again)));
         match judged {
             Ok(()) => self.call(id, since),

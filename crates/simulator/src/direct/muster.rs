@@ -406,7 +406,7 @@ impl Driver<'_> {
             }
         }
         let muster = &mut self.musters[at];
-        let judged = performing::holds(&intent, &heard);
+        let judged = performing::holds(&intent, &heard).map_err(|result| performing::not_called(result, again));
         let withheld = |why: String| match again {
             true => ActResult::Failed { why: why.into(), may_have_happened: true },
             false => ActResult::Withheld { why: why.into() },

@@ -87,7 +87,7 @@ fn judge_case(
     let healthy = truth.healthy_throughout(machine, life.opened.plus(before), at);
     let reachable = truth.reachable_throughout(machine, life.opened.plus(before), at);
     // While the control plane is away a healthy host may be confirmed to be away, but no more than that decided upon.
-    let too_much = decided.is_some_and(|remedy| remedy != "restart-agent");
+    let too_much = decided.is_some_and(|remedy| !matches!(remedy, "restart-agent" | "tell-someone"));
     if healthy && (too_much || reachable) {
         let did = if decided.is_some() { "decided upon" } else { "confirmed" };
         return wrong(format!(
