@@ -60,7 +60,12 @@ impl World {
         }
         let Some(host) = self.registration(machine) else { return };
         let Some(found) = self.hosts.get(host.index()) else { return };
-        if matches!(found.said.status, HostStatus::Registering | HostStatus::RegistrationFailed) {
+        if found.said.status == HostStatus::Registering {
+            // Its trunk is still being made; it tries again.
+            self.later(5_000, Deed::Connect(machine, epoch));
+            return;
+        }
+        if found.said.status == HostStatus::RegistrationFailed {
             return;
         }
         let was_connected = found.said.connected;

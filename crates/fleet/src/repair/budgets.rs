@@ -5,6 +5,7 @@ use crate::{
     case::Subject,
     cohort::Trait,
     host::Millis,
+    id::CaseId,
     policy::{Budget, Limit, Per},
     slab::NONE,
     state::Fleet,
@@ -116,12 +117,22 @@ impl Fleet {
     }
 
     /// Writes a disturbance down that begins now.
-    pub(crate) fn spend(&mut self, place: Locality) {
+    pub(crate) fn spend(&mut self, case: CaseId, place: Locality) {
         let now = self.now;
         let begun = &mut self.repairs.begun;
         while begun.front().is_some_and(|begun| now - begun.at >= HOUR_MS) {
             begun.pop_front();
         }
-        begun.push_back(Begun { at: now, place });
+        begun.push_back(Begun { at: now, case, place });
+    }
+
+    /// Evidence, or room made first, may have taken minutes of the hour in which a host counts: it counts from here on.
+    pub(crate) fn lay_hands_on(&mut self, case: CaseId) {
+        let now = self.now;
+        let begun = &mut self.repairs.begun;
+        let last = begun.iter().rposition(|begun| begun.case == case);
+        if let Some(last) = last.and_then(|at| begun.remove(at)) {
+            begun.push_back(Begun { at: now, ..last });
+        }
     }
 }

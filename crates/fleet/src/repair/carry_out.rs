@@ -52,7 +52,7 @@ impl Fleet {
             return;
         }
         let Some(case) = self.cases.get_mut(slot) else { return };
-        let subject = case.subject;
+        let (id, subject) = (case.id, case.subject);
         let deadline = terms.as_ref().and_then(|rung| rung.deadline_secs).unwrap_or(deadline_secs(remedy));
         let work = case.work_mut();
         work.waits = false;
@@ -73,7 +73,7 @@ impl Fleet {
         self.repairs.active.insert(slot);
         if remedy.disturbs() {
             let place = self.locality(subject);
-            self.spend(place);
+            self.spend(id, place);
         }
         if matches!(remedy, Remedy::RestartAgent | Remedy::RestartRuntime)
             && let Subject::Host(host) = subject
@@ -431,6 +431,9 @@ impl Fleet {
 
     /// Writes an intent down and hands it out.
     pub(crate) fn hand_out(&mut self, intent: Intent, slot: Slot, effects: &mut Vec<Effect>) {
+        if !intent.act.is_harmless() {
+            self.lay_hands_on(intent.case);
+        }
         effects.push(Effect::Record(Record::Intended { intent: Box::new(intent.clone()) }));
         self.repairs.open.insert(intent.id, Open { intent: intent.clone(), slot });
         effects.push(Effect::Act(intent));

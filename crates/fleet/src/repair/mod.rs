@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     host::Millis,
+    id::CaseId,
     key::Key,
     names::Name,
     remedy::{
@@ -81,7 +82,9 @@ pub(crate) struct Open {
 /// A disturbance that began.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Begun {
+    /// When the host was last laid hands on; until then, when its remedy began.
     pub(crate) at: Millis,
+    pub(crate) case: CaseId,
     pub(crate) place: Locality,
 }
 
