@@ -21,14 +21,28 @@ const HOPELESS: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+fn steady() -> &'static (Instant, Mutex<Steady>) {
+    static STEADY: OnceLock<(Instant, Mutex<Steady>)> = OnceLock::new();
+    STEADY.get_or_init(|| (Instant::now(), Mutex::new(Steady::new(Timestamp::now()))))
+}
+
+impl SystemClock {
+    /// Time goes on from here if the time of day lies behind, as after a restart with a clock that was set back in the
+    /// meantime: what is remembered must not lie in the future, where no deadline would be met until then.
+    pub fn go_on_from(self, last: Timestamp) {
+        let (_, steady) = steady();
+        let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
+        *steady = steady.not_before(last);
+    }
+}
+
 /// Sleeps are cut into stretches of at most this, so that a suspended machine is noticed.
 const STRETCH: Duration = Duration::from_secs(30);
 
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        static STEADY: OnceLock<(Instant, Mutex<Steady>)> = OnceLock::new();
-        let (start, steady) = STEADY.get_or_init(|| (Instant::now(), Mutex::new(Steady::new(Timestamp::now()))));
+        let (start, steady) = steady();
         let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
         steady.advance(start.elapsed(), Timestamp::now())
     }
@@ -47,7 +61,7 @@ impl Clock for SystemClock {
 
 /// The time of day without its steps. Pure: both clocks are arguments.
 #[derive(Clone, Copy, Debug)]
-struct Steady {
+pub struct Steady {
     /// Monotonic time at the last call.
     elapsed: Duration,
     /// What the last call returned.
@@ -55,12 +69,20 @@ struct Steady {
 }
 
 impl Steady {
-    fn new(time_of_day: Timestamp) -> Self {
+    /// A clock at the beginning of monotonic time.
+    pub fn new(time_of_day: Timestamp) -> Self {
         Self { elapsed: Duration::ZERO, now: time_of_day }
     }
 
+    /// The same clock, at least as late as `last`. More than a day ahead it would be as wrong as the time of day was.
+    #[must_use]
+    pub fn not_before(self, last: Timestamp) -> Self {
+        let behind = last.duration_since(self.now);
+        if behind.is_positive() && behind <= HOPELESS { Self { now: last, ..self } } else { self }
+    }
+
     /// Advances to `elapsed` on the monotonic clock, at a moment when the time of day says `time_of_day`.
-    fn advance(&mut self, elapsed: Duration, time_of_day: Timestamp) -> Timestamp {
+    pub fn advance(&mut self, elapsed: Duration, time_of_day: Timestamp) -> Timestamp {
         let passed = SignedDuration::try_from(elapsed.saturating_sub(self.elapsed)).unwrap_or(SignedDuration::ZERO);
         self.elapsed = self.elapsed.max(elapsed);
         let expected = self.now.saturating_add(passed).unwrap_or(self.now);
@@ -106,6 +128,16 @@ mod tests {
             last = now;
         }
         assert_eq!(last, noon() + SignedDuration::from_secs(39_999 - 3600));
+    }
+
+    #[test]
+    fn after_a_restart_time_goes_on_from_what_is_remembered() {
+        let hour = SignedDuration::from_hours(1);
+        let mut steady = Steady::new(noon() - hour).not_before(noon());
+        let second = steady.advance(Duration::from_secs(10), noon() - hour + SignedDuration::from_secs(10));
+        assert_eq!(second, noon() + SignedDuration::from_secs(9), "it flows, and is drawn back by a tenth");
+        assert_eq!(Steady::new(noon()).not_before(noon() - hour).now, noon());
+        assert_eq!(Steady::new(noon()).not_before(noon() + 25 * hour).now, noon(), "that was no time");
     }
 
     #[test]

@@ -118,6 +118,7 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     let known_here = if here { Some(access(&config, &Vault::new(None)).await?) } else { None };
     let journal = SqliteJournal::open(&dir)?;
     let mut recovered = engine::recover(Box::new(journal), config.policy(), crate::VERSION, SystemClock.now())?;
+    SystemClock.go_on_from(recovered.turn.last_at());
     recovered.turn.snapshot_every(config.journal.snapshot_every);
     recovered.turn.keep_entries(Some(config.journal.keep_entries).filter(|entries| *entries > 0));
     tracing::info!(

@@ -1,8 +1,9 @@
 //! One muster in a drive: its turn, and what it has under way.
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque, time::Duration};
 
 use engine::{
+    clock::Steady,
     performing,
     ports::{
         ActResult, DeliveryResult, Intent, Look, Outcome, Page, PageDelivery, PageKind, Sweep,
@@ -40,6 +41,10 @@ pub(super) struct Muster<'a> {
     sends: VecDeque<Send>,
     steps: Vec<(Moment, i64)>,
     skew: i64,
+    /// The clock of its engine, drawn towards the time of day.
+    clock: Cell<Steady>,
+    /// When its process began: monotonic time counts from there.
+    began: Moment,
     /// The wake that was last answered with a tick: a core that asks for the past is not called without end.
     ticked_for: Option<i64>,
     operator: VecDeque<(Moment, Asked<'static>)>,
@@ -102,6 +107,7 @@ impl<'a> Muster<'a> {
         let mut operator: Vec<_> =
             how.operator.iter().filter(|(_, of, _)| *of == by).map(|(at, _, asked)| (*at, asked.clone())).collect();
         operator.sort_by_key(|(at, _)| *at);
+        let clock = Cell::new(Steady::new(now.timestamp()).not_before(seat.turn.last_at()));
         Self {
             turn: seat.turn,
             journal: seat.journal,
@@ -112,6 +118,8 @@ impl<'a> Muster<'a> {
             sends: VecDeque::new(),
             steps: if mine { how.clock_steps.clone() } else { Vec::new() },
             skew: 0,
+            clock,
+            began: now,
             ticked_for: None,
             operator: operator.into(),
             pauses: how.pauses.iter().filter(|(_, of, _)| *of == by).map(|(at, _, ms)| (*at, *ms)).collect(),
@@ -153,12 +161,17 @@ impl<'a> Muster<'a> {
     }
 
     fn wake(&self, now: Moment) -> Option<Moment> {
-        let wake = self.turn.wake_at().map(|at| Moment(at.as_millisecond() - self.skew))?;
+        let ahead = self.engine_now(now).as_millisecond() - now.0;
+        let wake = self.turn.wake_at().map(|at| Moment(at.as_millisecond() - ahead))?;
         Some(if self.ticked_for == Some(wake.0) { wake.max(now.plus(SECOND)) } else { wake.max(now) })
     }
 
     fn engine_now(&self, now: Moment) -> jiff::Timestamp {
-        now.plus(self.skew).timestamp()
+        let elapsed = Duration::from_millis(u64::try_from(now.since(self.began)).unwrap_or(0));
+        let mut clock = self.clock.get();
+        let at = clock.advance(elapsed, now.plus(self.skew).timestamp());
+        self.clock.set(clock);
+        at
     }
 
     /// Places so far where it could have crashed.
@@ -551,6 +564,8 @@ impl Driver<'_> {
         let muster = &mut self.musters[at];
         let Some(journal) = muster.journal.clone() else { return Ok(()) };
         let policy = muster.turn.fleet().policy().clone();
+        // A new process: it believes the time of day.
+        (muster.began, muster.clock) = (now, Cell::new(Steady::new(now.plus(muster.skew).timestamp())));
         let engine_now = muster.engine_now(now);
         let recovered = engine::recover(Box::new(journal), policy, "simulated", engine_now);
         let recovered = match recovered {
@@ -563,6 +578,7 @@ impl Driver<'_> {
             }
         };
         *muster.turn = recovered.turn;
+        muster.clock.set(muster.clock.get().not_before(muster.turn.last_at()));
         // A process that starts sweeps at once.
         if self.how.sweep_every_ms > 0 {
             muster.next_sweep = now;
