@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long an answer to a look is waited for before it is asked for again.
-const LOOK_AGAIN_MS: Millis = 60_000;
+pub(crate) const LOOK_AGAIN_MS: Millis = 60_000;
 
 /// How often a decision that waits for a budget, a window or the kill switch is weighed anew.
 const WAITS_AGAIN_MS: Millis = 60_000;
@@ -29,7 +29,7 @@ const CLIMB_AGAIN_MS: Millis = 1_800_000;
 const MOST_DOUBLINGS: u8 = 5;
 
 /// Deadlines fall together in slots of so much at most.
-const SLOT_MS: Millis = 5_000;
+pub(crate) const SLOT_MS: Millis = 5_000;
 
 /// A deadline that is met so much too late was not waited for (I19).
 const LEAP_MS: Millis = 60_000;
@@ -381,7 +381,7 @@ impl Fleet {
     }
 
     /// Asks for a fresh look on behalf of a case, of all witnesses or of ECS alone, and comes back to it.
-    fn ask_look(&mut self, slot: Slot, all_witnesses: bool) {
+    pub(crate) fn ask_look(&mut self, slot: Slot, all_witnesses: bool) {
         let now = self.now;
         let Some(case) = self.cases.get_mut(slot) else { return };
         case.asked_at = now;

@@ -17,6 +17,7 @@ use crate::{
         Remedy,
         act::{Act, Expects, Intent, IntentId, Target},
     },
+    review::{LOOK_AGAIN_MS, SLOT_MS},
     slab::{NONE, Slot},
     state::Fleet,
 };
@@ -33,6 +34,9 @@ const POLL_MS: Millis = 30_000;
 const LOST_DRAIN_SECS: u32 = 120;
 /// How long a termination may take: hooks of the group may hold it for an hour (aws-semantics E.1).
 const GONE_SECS: u32 = 3_900;
+
+/// How long nobody may be able to say whether a remedy has helped before it is taken for one that has not.
+const BLIND_MS: Millis = 10 * 60_000;
 
 /// What a step came to when it was entered.
 enum Entered {
@@ -350,6 +354,15 @@ impl Fleet {
     pub(crate) fn meet_verifying(&mut self, slot: Slot, effects: &mut Vec<Effect>) {
         let Some(case) = self.cases.get(slot) else { return };
         let Some(repair) = case.repair() else { return };
+        // That it is over may have been said by an event that was lost: the trouble is still there when a look says so.
+        let fresh_ms = i64::from(self.policy.fresh_secs.max(1)) * 1000;
+        let seen = case.agreed_at > repair.step_since && self.now - case.agreed_at <= fresh_ms + SLOT_MS;
+        let last_call = repair.step_since + 2 * i64::from(repair.deadline_secs) * 1000 + BLIND_MS;
+        if !seen && self.now < last_call {
+            self.ask_look(slot, true);
+            self.set_deadline(slot, self.now + fresh_ms.min(LOOK_AGAIN_MS));
+            return;
+        }
         let waited = crate::case::duration_words((self.now - repair.step_since) / 1000);
         self.climb(slot, &format!("the trouble was still there {waited} after it"), false, effects);
     }
