@@ -429,8 +429,12 @@ def test_ssm_knows_who_answers_and_restarts_agents(simulator):
     assert [information["InstanceId"] for information in filtered["InstanceInformationList"]] == [target]
     command = ssm.send_command(InstanceIds=[target], DocumentName="AWS-RunShellScript",
                                Parameters={"commands": ["systemctl restart ecs"]})["Command"]
-    simulator.advance(10)
-    invocation = ssm.get_command_invocation(CommandId=command["CommandId"], InstanceId=target)
+    for _ in range(30):
+        # The command waits on the host until the agent answers.
+        simulator.advance(10)
+        invocation = ssm.get_command_invocation(CommandId=command["CommandId"], InstanceId=target)
+        if invocation["Status"] != "InProgress":
+            break
     assert (invocation["Status"], invocation["ResponseCode"]) == ("Success", 0)
     error = error_of(ssm.send_command, InstanceIds=["i-00000000000000000"], DocumentName="AWS-RunShellScript",
                      Parameters={"commands": ["true"]})

@@ -8,7 +8,7 @@ use crate::{
     case::Subject,
     cohort::Trait,
     effect::{Effect, Notice, Severity},
-    host::Millis,
+    host::{Host, Millis},
     id::CaseId,
     journal::{Record, Trouble},
     names::Name,
@@ -221,12 +221,16 @@ impl Fleet {
         if key.0 == Trait::Cluster {
             return vec![key.1];
         }
-        let mut clusters: Vec<Name> = self
-            .hosts
-            .iter()
-            .filter(|(_, host)| host.is_away() && self.cohort_values(host)[key.0 as usize] == Some(key.1))
-            .map(|(_, host)| host.cluster)
-            .collect();
+        let members = |away: bool| -> Vec<Name> {
+            let member = |host: &Host| self.cohort_values(host)[key.0 as usize] == Some(key.1);
+            let hosts = self.hosts.iter().filter(|(_, host)| (!away || host.is_away()) && member(host));
+            hosts.map(|(_, host)| host.cluster).collect()
+        };
+        let mut clusters = members(true);
+        if clusters.is_empty() {
+            // All are back: it was about some of these, and a silence over all of them still covers it.
+            clusters = members(false);
+        }
         clusters.sort_unstable();
         clusters.dedup();
         clusters
