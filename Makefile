@@ -1,7 +1,7 @@
 # The menu. `make` alone shows it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint fmt lock tools
+.PHONY: help demo test bench swarm mutants lint fmt lock tools
 
 # `demo` builds fast and runs fast enough; `dev` is what the tests have built anyway.
 MUSTER_PROFILE ?= demo
@@ -29,6 +29,15 @@ lint: ## The quick part of `make test`: formatting, clippy, tidy text, dependenc
 bench: ## Measure muster beside its peers; figures go to bench/RESULTS.md
 	@scripts/bootstrap.sh test
 	@bench/run.sh
+
+swarm: ## Live drawn stories with all judges: SEEDS=, MINUTES=, FROM=; one alone with MUSTER_SWARM_SEED=
+	cargo build -p simulator --profile swarm --example swarm
+	@$(foreach name,SEEDS MINUTES FROM,$(if $($(name)),MUSTER_SWARM_$(name)=$($(name)))) \
+	  $(MUSTER_TARGET)/swarm/examples/swarm
+
+mutants: ## Put known bugs in, one after the other, and look who catches them: ONLY=m04 for one (hours for all)
+	@scripts/bootstrap.sh test
+	@scripts/mutants.py $(if $(ONLY),--only $(ONLY)) $(MUTANTS_ARGS)
 
 fmt: ## Format the Rust code
 	cargo fmt --all

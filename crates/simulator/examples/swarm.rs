@@ -1,6 +1,8 @@
 //! The swarm: `make swarm SEEDS=300 MINUTES=60`. Lives the stories of many seeds in virtual time through the engine's own
 //! turn, with all judges, and ends with 1 when one broke an invariant. `MUSTER_SWARM_SEED=n` lives one alone and tells
-//! everything. Seeds that once failed are lived first, whatever is asked for.
+//! everything. Seeds that once failed are lived first, whatever is asked for. With `MINUTES` and no `SEEDS` it lives as
+//! many seeds as fit. `MUSTER_SWARM_UNTIL_FAILURE=1` ends it at the first violation, without looking for a smaller story:
+//! for mutants.
 #![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use std::{
@@ -23,17 +25,36 @@ fn main() -> ExitCode {
     if let Some(seed) = number("MUSTER_SWARM_SEED") {
         return alone(seed);
     }
+    let until_failure = std::env::var("MUSTER_SWARM_UNTIL_FAILURE").is_ok_and(|text| text == "1");
+    let minutes = number("MUSTER_SWARM_MINUTES");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let plan = Plan {
         from: number("MUSTER_SWARM_FROM").unwrap_or(1),
-        seeds: number("MUSTER_SWARM_SEEDS").unwrap_or(300),
-        lasting: number("MUSTER_SWARM_MINUTES").map(|minutes| Duration::from_secs(minutes * 60)),
+        seeds: number("MUSTER_SWARM_SEEDS").unwrap_or(if minutes.is_some() { u64::MAX } else { 300 }),
+        lasting: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
         threads: number("MUSTER_SWARM_THREADS").map_or(threads, |threads| threads as usize),
         shrink_tries: number("MUSTER_SWARM_SHRINK").map_or(60, |tries| tries as u32),
         ..Plan::default()
     };
     let (began, cpu) = (Instant::now(), cpu_secs());
     let (done, failed, told) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let stops_at = |seed: u64, done: u64| -> ! {
+        println!(
+            "stopped at seed {seed}, the first that failed, after {done} seeds and {:.1} s of CPU",
+            cpu_secs() - cpu
+        );
+        std::process::exit(1)
+    };
+    let mut again = 0;
+    for (seed, why) in swarm::once_failed() {
+        if let Some(violation) = swarm::live(&swarm::draw(seed)).violations.first() {
+            again += 1;
+            println!("seed {seed} fails again ({why}): {violation}");
+            if until_failure {
+                stops_at(seed, again);
+            }
+        }
+    }
     let result = live_many(&plan, &|seed, lived| {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if !lived.violations.is_empty() {
@@ -46,6 +67,9 @@ fn main() -> ExitCode {
                 println!("seed {seed}: {violation}");
             }
         }
+        if until_failure && !lived.violations.is_empty() {
+            stops_at(seed, done);
+        }
         let secs = began.elapsed().as_secs();
         if secs >= told.load(Ordering::Relaxed) + 10 {
             told.store(secs, Ordering::Relaxed);
@@ -53,13 +77,6 @@ fn main() -> ExitCode {
         }
     });
     let commit = commit();
-    let mut again = 0;
-    for (seed, why) in swarm::once_failed() {
-        if let Some(violation) = swarm::live(&swarm::draw(seed)).violations.first() {
-            again += 1;
-            println!("seed {seed} fails again ({why}): {violation}");
-        }
-    }
     for failure in &result.failures {
         println!("{}", failure.tell(&commit));
     }

@@ -223,3 +223,21 @@ impl Journal for SqliteJournal {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a power cut takes, no test of ours can show; what SQLite is told to wait for, this one does.
+    #[test]
+    fn an_append_waits_until_the_disk_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(dir.path()).unwrap();
+        let told = |pragma: &str| -> String {
+            let value =
+                journal.past.connection.pragma_query_value(None, pragma, |row| row.get::<_, rusqlite::types::Value>(0));
+            format!("{:?}", value.unwrap())
+        };
+        assert_eq!((told("journal_mode"), told("synchronous")), ("Text(\"wal\")".to_owned(), "Integer(2)".to_owned()));
+    }
+}

@@ -1,8 +1,12 @@
-//! I18, own rate: what the core asks to see stays within what may be asked in one call, and does not turn into a storm.
+//! I18, own rate: what the core asks to see stays within what may be asked in one call, and does not turn into a storm;
+//! what fails is tried again a few times, and then another way is taken.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Conditions, History, Violation};
+use super::{
+    Conditions, History, Violation,
+    history::{self, CaseKey},
+};
 use crate::clock::{HOUR, Moment, SECOND};
 
 /// A tenth of the refill of the tightest bucket a look may draw from (20 a second, spec C.7), over an hour.
@@ -11,9 +15,12 @@ const LOOKS_AN_HOUR: usize = 7_200;
 /// The same thing is not looked at four times within this time: a deadline, a gap and a drain may each want to know.
 const AGAIN_MS: i64 = 5 * SECOND;
 
-/// Judges sizes, repetitions and the number of looks in any hour.
+/// A step of a remedy is tried so often. What undoes one has more tries, since nobody else would.
+const TRIES: u32 = 3;
+
+/// Judges sizes, repetitions and the number of looks in any hour, and the tries of every step.
 pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
-    let mut found = Vec::new();
+    let mut found = tries(history);
     let mut wrong = |at: Moment, what: String| found.push(Violation { invariant: "I18", at, what });
     let mut last: HashMap<(u8, &str, &str), [Moment; 3]> = HashMap::new();
     for asked in &history.looks {
@@ -50,4 +57,59 @@ pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// Intents of one case for the same act that follow failures of it, with no other way taken in between.
+fn tries(history: &History) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut tried: BTreeMap<CaseKey, (String, u32)> = BTreeMap::new();
+    for noted in &history.records {
+        let Some(key) = noted.case() else { continue };
+        match noted.kind() {
+            "intended" => {
+                let intent = &noted.record["intent"];
+                let word = history::act_word(intent);
+                let sizes = &intent["act"]["set-desired"];
+                if word == "undrain" || sizes["to"].as_u64() < sizes["from"].as_u64() {
+                    continue;
+                }
+                let (act, times) = tried.entry(key).or_default();
+                if act != word {
+                    (*act, *times) = (word.to_owned(), 0);
+                }
+                *times += 1;
+                if *times > TRIES {
+                    let what = format!("case {} tries {word} for the {times}th time after failures", key.1);
+                    found.push(Violation { invariant: "I18", at: noted.at, what });
+                }
+            }
+            "ended" if history::text(&noted.record, "result") == "failed" => {}
+            "ended" | "abandoned" | "case-moved" | "case-closed" => drop(tried.remove(&key)),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::judges::Noted;
+
+    #[test]
+    fn a_step_that_fails_is_tried_three_times_and_anew_on_another_rung() {
+        let intended = json!({"kind": "intended", "intent": {"case": 1, "act": "drain"}});
+        let failed = json!({"kind": "ended", "case": 1, "result": "failed"});
+        let abandoned = json!({"kind": "abandoned", "case": 1});
+        let judge = |records: &[&serde_json::Value]| {
+            let noted = |record: &&serde_json::Value| Noted { at: Moment(0), by: 0, record: (*record).clone() };
+            tries(&History { records: records.iter().map(noted).collect(), ..History::default() }).len()
+        };
+        let three = [&intended, &failed, &intended, &failed, &intended, &failed];
+        assert_eq!(judge(&three), 0);
+        assert_eq!(judge(&[&three[..], &[&intended]].concat()), 1);
+        assert_eq!(judge(&[&three[..], &[&abandoned], &three[..]].concat()), 0);
+    }
 }

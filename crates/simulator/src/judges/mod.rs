@@ -137,7 +137,7 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
     found.extend(i10_never::judge(history, conditions));
     found.extend(i11_no_lost_outage::judge(world, &truth, history, conditions));
     found.extend(i12_no_page_twice::judge(history, conditions));
-    found.extend(i13_one_doubt::judge(history));
+    found.extend(i13_one_doubt::judge(history, conditions));
     found.extend(i17_store::judge(history));
     found.extend(i18_own_rate::judge(history, conditions));
     found.extend(i19_clock::judge(history));

@@ -39,8 +39,16 @@ pub struct Lived {
     pub events: u64,
 }
 
-/// Lives a story and judges it.
+/// Lives a story and judges it. A panic on the way is a violation like others, so that its seed is told.
 pub fn live(story: &Story) -> Lived {
+    std::panic::catch_unwind(|| live_through(story)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Lived { violations: vec![Violation { invariant: "panic", at: Moment(0), what: text }], ..Lived::default() }
+    })
+}
+
+fn live_through(story: &Story) -> Lived {
     let scenario = match Scenario::parse(&format!("story {}", story.seed), &story.scenario()) {
         Ok(scenario) => scenario,
         Err(error) => return unable(format!("the story cannot be told: {error}")),
