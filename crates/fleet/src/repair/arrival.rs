@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Locality;
+use super::{
+    Locality,
+    plan::{Repair, Step},
+};
 use crate::{
     case::Subject,
     host::{Agent, Millis},
@@ -72,16 +75,28 @@ impl Fleet {
     }
 
     /// A machine has never registered: that counts against what it shares with others, and if a replacement was waited
-    /// for in its group, this was it.
+    /// for in its group, this was it. A repair that ends nothing before the new machine is there goes on waiting: what
+    /// has failed has not arrived.
     pub(crate) fn launch_has_failed(&mut self, slot: Slot) {
         let Some(machine) = self.machines.get(slot) else { return };
         let (group, first_seen) = (machine.group(), machine.first_seen);
         let awaited = |arrival: &Arrival| arrival.place.group == group && first_seen > arrival.since;
         if let Some(at) = self.repairs.arrivals.iter().position(awaited) {
-            self.repairs.arrivals.remove(at);
+            if self.waits_for_room(self.repairs.arrivals[at].since) {
+                // The failure is counted below, with what this machine shares: not again when time is up.
+                self.repairs.arrivals[at].values = [None; 9];
+            } else {
+                self.repairs.arrivals.remove(at);
+            }
         }
         let values = self.machine_values(slot);
         self.note_trial(Remedy::Replace, values, false);
+    }
+
+    /// Whether a repair that has raised its group at this time waits for the new machine.
+    fn waits_for_room(&self, since: Millis) -> bool {
+        let waits = |repair: &Repair| repair.step() == Some(Step::AwaitRoom) && repair.step_since == since;
+        self.repairs.active.iter().any(|slot| self.cases.get(*slot).and_then(|case| case.repair()).is_some_and(waits))
     }
 
     /// Whoever has not arrived by now will not: that counts against what it was to share.

@@ -69,7 +69,8 @@ pub struct Reference {
     cases: BTreeMap<u64, Case>,
     doubts: Vec<u64>,
     begun: Vec<(i64, u64, String, String)>,
-    arrivals: Vec<(i64, String, String)>,
+    /// Until when, group, cluster, and the host that came.
+    arrivals: Vec<(i64, String, String, Option<String>)>,
     intents: BTreeMap<u64, Value>,
     pauses: BTreeMap<String, i64>,
     protections: BTreeMap<String, i64>,
@@ -225,8 +226,11 @@ impl Reference {
                 let (machine, connected) = (host.machine.clone(), !host.away);
                 if fresh && connected {
                     let group = self.machines.get(&machine).map(|it| it.group.clone()).unwrap_or_default();
-                    let expected = self.arrivals.iter().position(|(_, other, _)| *other == group);
-                    expected.map(|at| self.arrivals.remove(at));
+                    let arn = fact.arn.to_string();
+                    let expected = self.arrivals.iter_mut().find(|it| it.1 == group && it.3.is_none());
+                    if let Some(expected) = expected {
+                        expected.3 = Some(arn);
+                    }
                 }
             }
             Fact::InstanceMissing { arn } => drop(self.hosts.remove(arn.as_ref())),
@@ -280,7 +284,7 @@ impl Reference {
         if ends && matches!(word, "done" | "gone" | "failed") {
             let late = now + self.plain.replacement_secs("arrival_secs", 900) * 1000;
             let group = text(&intent["target"], "group").to_owned();
-            self.arrivals.push((late, group, text(&intent["target"], "cluster").to_owned()));
+            self.arrivals.push((late, group, text(&intent["target"], "cluster").to_owned(), None));
         }
     }
 
@@ -304,6 +308,10 @@ impl Reference {
             }
             "intended" => {
                 let intent = record["intent"].clone();
+                // A host counts for the hour in which it was touched last.
+                if let Some(begun) = self.begun.iter_mut().rfind(|begun| Some(begun.1) == intent["case"].as_u64()) {
+                    begun.0 = now;
+                }
                 self.intents.insert(intent["id"].as_u64().unwrap_or(0), intent);
             }
             "operator-asked" if record["answer"].get("granted").is_some() => self.granted(now),
@@ -451,7 +459,8 @@ impl Reference {
         task.map(|(_, group)| format!("it runs a task of {group}"))
     }
 
-    /// A cohort of the host of which a fifth, and three at least, are away: counted host by host.
+    /// A cohort of the host of which a fifth, and three at least, are away, or a cluster that is away as a whole: counted
+    /// host by host.
     fn too_many_away(&self, host: &Host) -> Option<String> {
         let own = self.values(host);
         let share = self.plain.0.get("doubt_share").and_then(Value::as_f64).unwrap_or(0.2);
@@ -468,7 +477,8 @@ impl Reference {
         (0..own.len()).filter(|at| !own[*at].is_empty()).find_map(|at| {
             let (members, away) = counts[at];
             let enough = least.max((members as f64 * share).ceil() as i64).max(1);
-            (away >= enough).then(|| format!("{} ({away} of {members})", own[at]))
+            let whole_cluster = at == 1 && members >= 2 && away == members as i64;
+            (away >= enough || whole_cluster).then(|| format!("{} ({away} of {members})", own[at]))
         })
     }
 
@@ -524,7 +534,11 @@ impl Reference {
                 at_work += self
                     .arrivals
                     .iter()
-                    .filter(|(late, group, cluster)| *late + 60_000 > now && within(cluster, group, ""))
+                    .filter(|(late, group, cluster, came)| {
+                        // Who has come and gone silent at once may not have been seen to answer.
+                        let well = came.as_ref().and_then(|arn| self.hosts.get(arn)).is_some_and(|host| !host.away);
+                        !well && *late + 60_000 > now && within(cluster, group, "")
+                    })
                     .count();
             }
             let lately = self
