@@ -68,7 +68,8 @@ pub struct Reference {
     tasks: HashMap<String, (String, String)>,
     cases: BTreeMap<u64, Case>,
     doubts: Vec<u64>,
-    begun: Vec<(i64, u64, String, String)>,
+    /// When it was begun, when the host was touched last, case, cluster, group.
+    begun: Vec<(i64, i64, u64, String, String)>,
     /// Until when, group, cluster, and the host that came.
     arrivals: Vec<(i64, String, String, Option<String>)>,
     intents: BTreeMap<u64, Value>,
@@ -309,8 +310,8 @@ impl Reference {
             "intended" => {
                 let intent = record["intent"].clone();
                 // A host counts for the hour in which it was touched last.
-                if let Some(begun) = self.begun.iter_mut().rfind(|begun| Some(begun.1) == intent["case"].as_u64()) {
-                    begun.0 = now;
+                if let Some(begun) = self.begun.iter_mut().rfind(|begun| Some(begun.2) == intent["case"].as_u64()) {
+                    begun.1 = now;
                 }
                 self.intents.insert(intent["id"].as_u64().unwrap_or(0), intent);
             }
@@ -357,7 +358,7 @@ impl Reference {
         let Some((how, remedy)) = chosen(record) else { return };
         if how == "will" && !matches!(remedy, "tell-someone" | "deregister") {
             let (cluster, group) = (case.cluster.clone(), self.place(&case).1);
-            self.begun.push((now, number, cluster, group));
+            self.begun.push((now, now, number, cluster, group));
         }
         if let Some(case) = self.cases.get_mut(&number)
             && how == "will"
@@ -544,8 +545,10 @@ impl Reference {
             let lately = self
                 .begun
                 .iter()
-                .filter(|(at, _, cluster, group)| {
-                    now - at < HOUR && (budget.per != "zone" || generous) && within(cluster, group, &zone(case))
+                .filter(|(at, touched, _, cluster, group)| {
+                    now - if generous { touched } else { at } < HOUR
+                        && (budget.per != "zone" || generous)
+                        && within(cluster, group, &zone(case))
                 })
                 .count();
             let full =
