@@ -103,6 +103,8 @@ fn arrival(
 /// Judges each beginning against each budget.
 pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<Violation> {
     let all = disturbances(world, history, conditions);
+    // A clock that was set forward is caught up with by a tenth of the time that passes.
+    let hour = if conditions.clock_stepped { HOUR * 10 / 11 } else { HOUR };
     let mut found = Vec::new();
     for begun in &all {
         for budget in conditions.policy.budgets() {
@@ -128,7 +130,7 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
                 let lately: BTreeSet<&str> = all
                     .iter()
                     .filter(beside)
-                    .filter(|it| it.from <= begun.from && begun.from.since(it.from) < HOUR)
+                    .filter(|it| it.from <= begun.from && begun.from.since(it.from) < hour)
                     .map(|it| it.subject.as_str())
                     .collect();
                 if lately.len() > limit.of(members) {
