@@ -91,10 +91,11 @@ fn blind_cohort(
     None
 }
 
-/// The machine was there and registered at that moment, as far as the world can still tell.
+/// The machine was there, running and registered at that moment, as far as the world can still tell: one that was stopped
+/// is away for a reason of its own.
 fn registered_at(world: &World, machine: &Machine, at: Moment) -> bool {
     let Some(host) = machine.host.and_then(|host| world.host(host)) else { return false };
     let gone_before = host.said.status == HostStatus::Inactive && host.said.updated_at <= at;
-    let ended_before = machine.ending_since.is_some_and(|since| since <= at);
+    let ended_before = [machine.ending_since, machine.stopped_since].into_iter().flatten().any(|since| since <= at);
     host.registered_at <= at && !gone_before && !ended_before
 }

@@ -5,7 +5,7 @@
 use super::{CaseLife, Conditions, History, TruthLog, Violation, history};
 use crate::{
     clock::{Moment, SECOND},
-    world::{MachineId, World},
+    world::{Host, HostStatus, MachineId, World},
 };
 
 /// Troubles that say something about a host that the truth can contradict. Draining for too long, a failed registration
@@ -71,7 +71,9 @@ fn judge_case(
     if life.trouble == "never-registered" {
         let machine = world.namer.read_machine(&life.subject).map(|(machine, _)| machine);
         let host = machine.and_then(|id| world.machine(id)).and_then(|it| it.host).and_then(|id| world.host(id));
-        if host.is_some_and(|host| host.registered_at < life.opened) {
+        // Who was deregistered before anybody looked is not in the cluster either.
+        let left_before = |host: &Host| host.said.status == HostStatus::Inactive && host.said.updated_at < life.opened;
+        if host.is_some_and(|host| host.registered_at < life.opened && !left_before(host)) {
             return wrong(format!("case {} says {} never registered; it had", life.case, life.subject));
         }
         return None;

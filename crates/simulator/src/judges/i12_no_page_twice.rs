@@ -69,7 +69,9 @@ pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
 /// so that no page is held up by another.
 fn unresolved(history: &History, conditions: &Conditions) -> Vec<Violation> {
     let Some(healed) = conditions.healed else { return Vec::new() };
-    let mut incidents: BTreeMap<(u8, &str, &str), (BTreeSet<u64>, bool, bool)> = BTreeMap::new();
+    /// Its cases, whether all of them are named, and whether its last page said that it is over.
+    type Incident = (BTreeSet<u64>, bool, bool);
+    let mut incidents: BTreeMap<(u8, &str, &str), Incident> = BTreeMap::new();
     for made in history.pages.iter().filter(|made| !text(&made.page, "trouble").is_empty()) {
         let key = (made.by, text(&made.page, "receiver"), text(&made.page, "key"));
         let (about, all, over) = incidents.entry(key).or_insert_with(|| (BTreeSet::new(), true, false));

@@ -50,7 +50,9 @@ pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
 fn incidents_apart(history: &History, conditions: &Conditions) -> Vec<Violation> {
     let routes = conditions.policy.0["routing"]["routes"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut found = Vec::new();
-    let mut open: BTreeMap<(u8, &str), BTreeMap<&str, (&str, &str)>> = BTreeMap::new();
+    /// Cluster and trouble of an incident, by its key.
+    type Labels<'h> = BTreeMap<&'h str, (&'h str, &'h str)>;
+    let mut open: BTreeMap<(u8, &str), Labels<'_>> = BTreeMap::new();
     for made in &history.pages {
         let page = &made.page;
         let (receiver, key) = (history::text(page, "receiver"), history::text(page, "key"));

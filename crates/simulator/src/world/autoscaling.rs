@@ -152,6 +152,7 @@ impl World {
             checks_since: self.now,
             launched_at: self.now,
             ending_since: None,
+            stopped_since: None,
             terminated_at: None,
             ping_lost_at: None,
             in_ssm: self.clusters.get(cluster.index()).is_none_or(|cluster| !cluster.without_ssm),
@@ -407,6 +408,7 @@ impl World {
             return;
         }
         found.state = MachineState::Stopping;
+        found.stopped_since = Some(self.now);
         found.ping_lost_at = found.ping_lost_at.or(Some(self.now));
         found.agent.process = Process::Absent;
         found.agent.epoch += 1;
@@ -429,6 +431,7 @@ impl World {
             return;
         }
         (found.state, found.launched_at) = (MachineState::Pending, self.now);
+        found.stopped_since = None;
         (found.system_ok, found.instance_ok, found.agent.docker_sick) = (true, true, false);
         let place = found.place;
         self.emit(place, What::Machine { machine, state: MachineState::Pending });

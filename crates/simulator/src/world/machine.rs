@@ -38,6 +38,8 @@ pub struct Machine {
     pub launched_at: Moment,
     /// When it began to shut down for good: from then on it serves nobody, and EC2 says so.
     pub ending_since: Option<Moment>,
+    /// Since when it is stopped, or about to be: EC2 says so, and it comes back when it is started.
+    pub stopped_since: Option<Moment>,
     /// When it reached `terminated`; an hour later EC2 has forgotten it.
     pub terminated_at: Option<Moment>,
     /// Its SSM agent's last answer; `None` while it answers.
