@@ -18,10 +18,13 @@ pub struct Shared(NonZeroU32);
 /// The kept lists, each with the number of its users.
 #[derive(Debug)]
 pub struct Pool<T> {
-    lists: Vec<Option<(Box<[T]>, u32)>>,
+    lists: Vec<Kept<T>>,
     free: Vec<Shared>,
     index: HashTable<Shared>,
 }
+
+/// A list and how many use it; nothing where a number is free.
+type Kept<T> = Option<(Box<[T]>, u32)>;
 
 impl Shared {
     fn slot(self) -> usize {
@@ -100,7 +103,7 @@ impl<T: Hash + Eq + Clone> Pool<T> {
     }
 }
 
-fn hash_of<T: Hash>(lists: &[Option<(Box<[T]>, u32)>], number: Shared) -> u64 {
+fn hash_of<T: Hash>(lists: &[Kept<T>], number: Shared) -> u64 {
     lists.get(number.slot()).and_then(Option::as_ref).map_or(0, |(list, _)| HASHER.hash_one(&**list))
 }
 
@@ -112,8 +115,7 @@ impl<T: Serialize> Serialize for Pool<T> {
 
 impl<'de, T: Deserialize<'de> + Hash> Deserialize<'de> for Pool<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        type Lists<T> = Vec<Option<(Box<[T]>, u32)>>;
-        let (lists, free) = <(Lists<T>, Vec<Shared>)>::deserialize(deserializer)?;
+        let (lists, free) = <(Vec<Kept<T>>, Vec<Shared>)>::deserialize(deserializer)?;
         let mut index = HashTable::new();
         for (slot, list) in lists.iter().enumerate() {
             if let (Some((list, _)), Some(number)) = (list, u32::try_from(slot + 1).ok().and_then(NonZeroU32::new)) {

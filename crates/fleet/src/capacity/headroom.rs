@@ -253,6 +253,11 @@ impl Share {
         },
     };
 
+    /// What the host has.
+    pub(super) fn sums(&self) -> Sums {
+        self.sums
+    }
+
     fn keys(&self) -> impl Iterator<Item = (Name, Part)> {
         let parts = [Some(Part::Whole), Some(Part::Zone(self.zone)), self.provider.map(Part::Provider)];
         let cluster = self.cluster;
