@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    capacity::headroom::Headroom,
     case::Subject,
     cohort::Cohorts,
     journal::{Stage, Trouble},
@@ -131,6 +132,17 @@ pub fn check(fleet: &Fleet) -> Vec<Violation> {
     }
     if !recount.same_as(&fleet.cohorts) {
         wrong("books", "the running count of cohorts differs from a recount".to_owned());
+    }
+    let mut headroom = Headroom::default();
+    for (slot, host) in fleet.hosts.iter() {
+        headroom.include(&fleet.share(slot));
+        let interfaces = fleet.tasks_of(host).filter(|(_, task)| task.awsvpc).count();
+        if usize::from(host.interfaces) != interfaces {
+            wrong("I15", format!("{} holds {interfaces} interfaces", host.key.text(&fleet.names)));
+        }
+    }
+    if headroom != fleet.headroom {
+        wrong("I15", "the running count of headroom differs from a recount".to_owned());
     }
     violations
 }

@@ -110,6 +110,8 @@ fn clusters(simulation: &mut Simulation, place: PlaceId) -> Answered {
                 name: Text::Owned(provider.name.clone()),
                 group: Text::Owned(group.name.clone()),
                 place: Text::Owned(facts::place_name(world, group.place).into_owned()),
+                managed_scaling: false,
+                managed_termination_protection: false,
             }));
         }
     }

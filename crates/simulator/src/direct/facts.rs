@@ -227,6 +227,8 @@ pub fn instance<'a>(
                 memory_mib: amount(has.memory_left_mib.into()),
             },
         }),
+        gpus: None,
+        ports: None,
         capacity_provider: machine.and_then(|it| it.group).map(|group| group_name(world, group)),
         attributes: Attributes::Known(Box::new(attributes(world, found, host))),
     }
@@ -248,6 +250,7 @@ fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttribute
         external: false,
         trunk: found.trunk,
         marks: Vec::new(),
+        others: Vec::new(),
     }
 }
 
@@ -370,6 +373,7 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
                 .iter()
                 .map(|(key, value)| (Text::Owned(key.clone()), Text::Owned(value.clone())))
                 .collect(),
+            others: known.others.into_iter().map(|(name, value)| (own(name), own(value))).collect(),
         },
         Attributes::Absent | Attributes::Raw(_) => HostAttributes::default(),
     };
@@ -386,6 +390,8 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
         pending_tasks: fact.pending_tasks,
         registered_at: fact.registered_at,
         resources: fact.resources,
+        gpus: fact.gpus,
+        ports: fact.ports,
         capacity_provider: fact.capacity_provider.map(own),
         attributes: Attributes::Known(Box::new(known)),
     })
