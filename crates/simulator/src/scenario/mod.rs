@@ -4,12 +4,13 @@
 pub mod file;
 mod furnish;
 mod plan;
+mod wanted;
 mod words;
 
 use std::{ops::Range, path::Path};
 
 use file::File;
-pub use file::{At, Cluster, Group, Habits, Network, Service};
+pub use file::{At, Cluster, Group, Habits, Managed, ManagedScaling, Network, Policy, Service, Subnet};
 
 use crate::{clock::Moment, simulation::Simulation, timeline::Planned, world::World};
 
