@@ -20,6 +20,7 @@
 //! | the API's token buckets | [`throttle`] |
 //! | whether what was recorded can stand beside the truth | [`judges`] |
 //! | seeded stories by the thousand, lived and judged | [`swarm`] |
+//! | small clusters and tasks by chance, and the scheduler's answers about them | [`twin`] |
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
 pub mod agent;
@@ -41,4 +42,5 @@ pub mod swarm;
 pub mod throttle;
 pub mod timeline;
 pub mod topic;
+pub mod twin;
 pub mod world;

@@ -3,6 +3,7 @@
 
 use simulator::{
     clock::MINUTE,
+    courier::Parcel,
     scenario::Scenario,
     simulation::Simulation,
     world::{
@@ -34,19 +35,20 @@ fn placed_on(world: &World, service: ServiceId) -> Vec<HostId> {
     world.services[service.index()].tasks.iter().map(|task| world.task(*task).unwrap().host).collect()
 }
 
+/// The placement failures that are told until then: why, and how many hosts are named.
 fn failures(simulation: &mut Simulation, millis: i64) -> Vec<(PlacementFailure, usize)> {
-    let until = simulation.now().plus(millis);
-    let (mut found, mut changes) = (Vec::new(), Vec::new());
-    while simulation.world.next_at().is_some_and(|at| at <= until) {
-        simulation.world.advance_to_change(until);
-        simulation.world.take_changes(&mut changes);
-        for change in &changes {
-            if let What::Service { action: ServiceAction::PlacementFailure(why), closest, .. } = change.what {
-                found.push((why, closest.into_iter().flatten().count()));
+    let (until, mut ready) = (simulation.now().plus(millis), Vec::new());
+    simulation.advance_to(until, &mut ready);
+    let failure = |parcel: &Parcel| match parcel {
+        Parcel::Change(change) => match change.what {
+            What::Service { action: ServiceAction::PlacementFailure(why), closest, .. } => {
+                Some((why, closest.into_iter().flatten().count()))
             }
-        }
-    }
-    found
+            _ => None,
+        },
+        Parcel::Bytes(_) => None,
+    };
+    ready.iter().filter_map(failure).collect()
 }
 
 #[test]
@@ -328,6 +330,28 @@ fn managed_scaling_makes_room_once_for_a_shortage_and_not_beyond_the_maximum() {
     assert_eq!(world.services[0].running, 10);
     let running = world.machines.iter().filter(|machine| machine.state == MachineState::Running);
     assert_eq!(running.count(), 5);
+}
+
+#[test]
+fn a_service_stuck_on_interfaces_says_so_and_is_placed_when_its_group_is_scaled_out() {
+    let mut simulation = Scenario::load("stuck-on-eni").unwrap().begin(None);
+    let began = simulation.now();
+    let stuck = failures(&mut simulation, 24 * MINUTE);
+    assert_eq!(stuck, [(PlacementFailure::Eni, 3)], "said once, with the hosts that came closest");
+    let service = &simulation.world.services[0];
+    assert_eq!((service.desired, service.running, service.pending), (9, 6, 0));
+    let message = &service.events[0].message;
+    let begins = "(service api) was unable to place a task because no container instance met all of its requirements. \
+                  The closest matching (container-instance ";
+    assert!(message.starts_with(begins) && message.ends_with("encountered error \"RESOURCE:ENI\"."), "{message}");
+    let hosts = &simulation.world.hosts;
+    assert!(hosts.iter().all(|host| host.said.cpu_left > 512), "it is not CPU that is short");
+    assert_eq!(failures(&mut simulation, 16 * MINUTE), []);
+    let world = &simulation.world;
+    assert_eq!((world.services[0].running, world.clusters[0].hosts.len()), (9, 5));
+    assert!(world.services[0].tasks.iter().all(|task| world.task(*task).unwrap().created_at < began.plus(35 * MINUTE)));
+    let launched: Vec<&str> = world.groups[0].activities.iter().map(|activity| activity.status).collect();
+    assert_eq!(launched, ["Successful", "Successful"]);
 }
 
 #[test]

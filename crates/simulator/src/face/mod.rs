@@ -50,7 +50,13 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use wire::error::ServiceError;
 
-use crate::{clock::Moment, courier::Parcel, scenario::Scenario, simulation::Simulation, world::World};
+use crate::{
+    clock::Moment,
+    courier::Parcel,
+    scenario::Scenario,
+    simulation::Simulation,
+    world::{PlaceId, World},
+};
 
 pub use messaging::READY_MADE;
 
@@ -260,6 +266,23 @@ fn written(world: &World, parcels: &[Parcel]) -> Vec<(Region, String)> {
         Some(((place.account.clone(), place.region.clone()), text))
     };
     parcels.iter().filter_map(write).collect()
+}
+
+/// The body of an answer of ECS, as a client in the account of a place would get it; an error's body where it is refused.
+pub(crate) fn told(world: &mut World, place: PlaceId, operation: &str, request: &serde_json::Value) -> Vec<u8> {
+    let Some(found) = world.place(place) else { return Vec::new() };
+    let scope = scope::Scope {
+        region: (found.account.clone(), found.region.clone()),
+        partition: found.partition.clone(),
+        place: Some(place),
+        host: String::new(),
+        wall: world.now,
+    };
+    let mut out = json::Json::default();
+    match ecs::answer(world, &scope, &scope::View::default(), operation, request, &mut out) {
+        Ok(()) => out.finish(),
+        Err(error) => error.to_json().into(),
+    }
 }
 
 /// The error for an operation that is not answered here.

@@ -344,7 +344,7 @@ impl Reader<'_> {
         Ok(word.text)
     }
 
-    /// A pattern goes on to the next space, or to the parenthesis that closes what surrounds it.
+    /// A pattern goes on to the next space or `&&` or `||`, or to the parenthesis that closes what surrounds it.
     fn pattern(&mut self) -> Result<Pattern, String> {
         if self.rest.starts_with(['\'', '"']) {
             return Pattern::parse(self.take("a pattern")?.text);
@@ -356,6 +356,10 @@ impl Reader<'_> {
                 '\\' => escaped = true,
                 '(' | '[' => open += 1,
                 ')' if open == 0 => {
+                    end = at;
+                    break;
+                }
+                '&' | '|' if open == 0 && (self.rest[at..].starts_with("&&") || self.rest[at..].starts_with("||")) => {
                     end = at;
                     break;
                 }
@@ -457,6 +461,13 @@ mod tests {
         assert!(!like("m6i", "m6i.large") && like(".*large", "m6i.large") && !like("m5.*", "m6i.large"));
         assert!(like("(m5|m6i)\\.[a-z]+", "m6i.large") && !like("(m5|m6i)\\.[a-z]+", "c5.large"));
         assert!(like("'m6i .*'", "m6i large"));
+        assert_eq!(
+            Query::parse("agentVersion =~ 1.*&&agentConnected == true").map(|query| match query {
+                Query::All(parts) => parts.len(),
+                _ => 0,
+            }),
+            Ok(2)
+        );
     }
 
     #[test]

@@ -431,7 +431,7 @@ impl World {
             Who::Service(service) => (Some(service), None),
             Who::Caller { group, .. } => (None, group),
         };
-        self.place_task(service, group, ask.definition, host, true);
+        self.place_task(service, group, ask.definition, host, false);
     }
 }
 
