@@ -13,6 +13,7 @@
 //! | the engine's loop against it, in process and in virtual time | [`direct`] |
 //! | the account on the wire, for real AWS clients | [`face`] |
 //! | queues, topics, rules and their patterns | [`queue`], [`topic`], [`bus`], [`pattern`] |
+//! | metrics and alarms | [`metric`], [`alarm`] |
 //! | changes as EventBridge events | [`events`] |
 //! | what becomes of them on the way | [`courier`] |
 //! | what goes wrong with events and calls | [`faults`] |
@@ -24,6 +25,7 @@
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
 pub mod agent;
+pub mod alarm;
 pub mod bus;
 pub mod clock;
 pub mod command;
@@ -33,6 +35,7 @@ pub mod events;
 pub mod face;
 pub mod faults;
 pub mod judges;
+pub mod metric;
 pub mod pattern;
 pub mod queue;
 pub mod scenario;

@@ -6,7 +6,7 @@ use super::{flag, group_named, invalid, page, refused, required};
 use crate::{
     face::scope::Scope,
     queue::uuid,
-    world::{Activity, Adjustment, GroupId, Policy, PolicyKind, World, scaling::DEFAULT_COOLDOWN_SECS},
+    world::{Activity, Adjustment, GroupId, PlaceId, Policy, PolicyKind, World, scaling::DEFAULT_COOLDOWN_SECS},
 };
 
 /// The ARN of a policy; an alarm's action names it.
@@ -25,7 +25,12 @@ fn arn(world: &World, group: GroupId, policy: &str) -> String {
 }
 
 /// The policy a name or an ARN means, in the group that is named or that the ARN names.
-pub(crate) fn find(world: &World, scope: &Scope, group: Option<&str>, policy: &str) -> Option<(GroupId, String)> {
+pub(crate) fn find(
+    world: &World,
+    place: Option<PlaceId>,
+    group: Option<&str>,
+    policy: &str,
+) -> Option<(GroupId, String)> {
     let (of_arn, name) = match policy.split_once(":autoScalingGroupName/") {
         Some((_, rest)) => {
             let (group, name) = rest.split_once(":policyName/")?;
@@ -33,14 +38,14 @@ pub(crate) fn find(world: &World, scope: &Scope, group: Option<&str>, policy: &s
         }
         None => (None, policy),
     };
-    let id = world.find_group(scope.place?, group.or(of_arn)?)?;
+    let id = world.find_group(place?, group.or(of_arn)?)?;
     world.group(id)?.policies.iter().any(|held| held.name == name).then(|| (id, name.to_owned()))
 }
 
 pub(super) fn execute(world: &mut World, scope: &Scope, params: &Params) -> Result<(), ServiceError> {
     let policy = required(params, "PolicyName")?;
     let no_policy = || invalid(format!("Policy of name {policy} was not found."));
-    let (group, name) = find(world, scope, params.get("AutoScalingGroupName"), policy).ok_or_else(no_policy)?;
+    let (group, name) = find(world, scope.place, params.get("AutoScalingGroupName"), policy).ok_or_else(no_policy)?;
     let number = |name: &str| params.get(name).and_then(|value| value.parse::<f64>().ok());
     let breach = number("MetricValue").zip(number("BreachThreshold"));
     let honour = flag(params, "HonorCooldown").unwrap_or(false);
@@ -155,7 +160,7 @@ pub(super) fn describe(world: &World, scope: &Scope, params: &Params, w: &mut Wr
 pub(super) fn delete(world: &mut World, scope: &Scope, params: &Params) -> Result<(), ServiceError> {
     let policy = required(params, "PolicyName")?;
     // A policy that is not there is gone already.
-    if let Some((group, name)) = find(world, scope, params.get("AutoScalingGroupName"), policy)
+    if let Some((group, name)) = find(world, scope.place, params.get("AutoScalingGroupName"), policy)
         && let Some(held) = world.groups.get_mut(group.index())
     {
         held.policies.retain(|policy| policy.name != name);
