@@ -1,15 +1,19 @@
 //! Who changes the desired capacity of a group: a caller, a scaling policy, managed scaling (spec E.1).
 
 use super::{
-    Activity, GroupId, Lifecycle, MachineId, MachineState, PolicyKind, Refused, ServiceId, World, control::Refusal,
+    Activity, GroupId, HostStatus, Lifecycle, Machine, MachineId, MachineState, PolicyKind, Refused, ServiceId, World,
+    control::Refusal,
 };
-use crate::clock::{Moment, SECOND};
+use crate::clock::{MINUTE, Moment, SECOND};
 
 /// How many activities of a group are kept.
 const ACTIVITIES: usize = 100;
 
 /// Cool-down of a group that names none, in seconds.
 pub const DEFAULT_COOLDOWN_SECS: i64 = 300;
+
+/// A machine that has not registered after this time is not on its way any more.
+const COMES_WITHIN_MS: i64 = 15 * MINUTE;
 
 /// Who changed a desired capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +39,10 @@ pub struct Scaled {
     pub from: u32,
     /// Desired capacity from then on.
     pub to: u32,
-    /// Members in service then.
-    pub in_service: u32,
-    /// Launches of the group failed then.
-    pub launches_failed: bool,
+    /// Members that were launched less than a quarter of an hour before and had not registered yet.
+    pub coming: u32,
+    /// When the newest launch had failed, if it had.
+    pub failed_at: Option<Moment>,
     /// Most members the group may have.
     pub max: u32,
 }
@@ -51,8 +55,10 @@ impl World {
     pub fn scale_by(&mut self, group: GroupId, by: Scaler, desired: u32, honour_cooldown: bool) -> Result<(), Refusal> {
         self.cooled_down(group, DEFAULT_COOLDOWN_SECS, honour_cooldown)?;
         let from = self.group(group).ok_or(Refusal::Missing("group"))?.desired;
+        // What is refused was asked for nevertheless.
+        self.note_scaled(group, by, from, desired);
         self.set_desired_capacity(group, desired)?;
-        self.note_scaled(group, by, from);
+        self.cools_from_now(group);
         Ok(())
     }
 
@@ -68,14 +74,29 @@ impl World {
         Ok(())
     }
 
-    fn note_scaled(&mut self, group: GroupId, by: Scaler, from: u32) {
+    fn note_scaled(&mut self, group: GroupId, by: Scaler, from: u32, to: u32) {
+        let Some(held) = self.group(group) else { return };
+        let on_its_way = |machine: &&Machine| {
+            let registered = machine
+                .host
+                .and_then(|host| self.host(host))
+                .is_some_and(|host| matches!(host.said.status, HostStatus::Active | HostStatus::Draining));
+            let alive = matches!(machine.lifecycle, Lifecycle::Pending | Lifecycle::PendingWait | Lifecycle::InService);
+            alive && !registered && self.now.since(machine.launched_at) < COMES_WITHIN_MS
+        };
+        let members = held.members.iter().filter_map(|member| self.machine(*member));
+        let coming = members.filter(on_its_way).count() as u32;
+        let launches = held.activities.iter().find(|activity| activity.description.starts_with("Launching"));
+        let failed_at = launches.filter(|activity| activity.status == "Failed").map(|activity| activity.at);
+        let max = held.max;
+        self.scaled.push(Scaled { at: self.now, group, by, from, to, coming, failed_at, max });
+    }
+
+    fn cools_from_now(&mut self, group: GroupId) {
         let now = self.now;
-        let Some(held) = self.groups.get_mut(group.index()) else { return };
-        held.scaled_at = Some(now);
-        let (to, max, failed) = (held.desired, held.max, held.launches_fail.is_some());
-        let members = held.members.iter().filter_map(|member| self.machines.get(member.index()));
-        let in_service = members.filter(|machine| machine.lifecycle == Lifecycle::InService).count() as u32;
-        self.scaled.push(Scaled { at: now, group, by, from, to, in_service, launches_failed: failed, max });
+        if let Some(held) = self.groups.get_mut(group.index()) {
+            held.scaled_at = Some(now);
+        }
     }
 
     /// ExecutePolicy. A policy never leaves the group's limits: it stops at them.
@@ -114,8 +135,9 @@ impl World {
         };
         let (from, min, max) = (held.desired, held.min, held.max);
         let wanted = change.applied(from).clamp(i64::from(min), i64::from(max)) as u32;
+        self.note_scaled(group, Scaler::Policy, from, wanted);
         self.set_desired_capacity(group, wanted)?;
-        self.note_scaled(group, Scaler::Policy, from);
+        self.cools_from_now(group);
         Ok(())
     }
 
@@ -132,8 +154,11 @@ impl World {
         let exact = u64::from(short.div_ceil(each)) * 100 / u64::from(scaling.target_percent.clamp(1, 100));
         let more = (exact as u32).clamp(scaling.least.max(1), scaling.most.max(1));
         let (from, wanted) = (held.desired, held.desired.saturating_add(more).min(held.max));
-        if wanted > from && self.set_desired_capacity(group, wanted).is_ok() {
-            self.note_scaled(group, Scaler::Provider, from);
+        if wanted > from {
+            self.note_scaled(group, Scaler::Provider, from, wanted);
+            if self.set_desired_capacity(group, wanted).is_ok() {
+                self.cools_from_now(group);
+            }
         }
     }
 
