@@ -53,9 +53,7 @@ impl Page {
                 spans.ends[0] = self.text.len() as u32;
                 world.write_host_arn(now.host, &mut self.text);
                 spans.ends[1] = self.text.len() as u32;
-                let (kind, name) = task_group(world, &now);
-                self.text.extend_from_slice(kind.as_bytes());
-                self.text.extend_from_slice(name.as_bytes());
+                self.text.extend_from_slice(world.task_group(&now).as_bytes());
                 spans.ends[2] = self.text.len() as u32;
             }
             What::Service { service, .. } | What::Deployment { service, .. } => {
@@ -236,9 +234,9 @@ pub fn instance<'a>(
 
 fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttributes<'a> {
     let Some(machine) = world.machine(found.machine) else { return HostAttributes::default() };
-    let linux = Some(Text::Borrowed("linux"));
+    let os_type = Some(Text::Borrowed(machine.platform.os_type()));
     if machine.external {
-        return HostAttributes { external: true, os_type: linux, ..HostAttributes::default() };
+        return HostAttributes { external: true, os_type, ..HostAttributes::default() };
     }
     let zone = world.place(machine.place).and_then(|place| place.zones.get(usize::from(machine.zone)));
     HostAttributes {
@@ -246,19 +244,11 @@ fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttribute
         instance_type: Some(Text::Borrowed(machine.kind.get().name)),
         ami: Some(Text::Borrowed(world.text(machine.ami))),
         subnet: zone.map(|zone| Text::Borrowed(zone.subnet.as_str())),
-        os_type: linux,
+        os_type,
         external: false,
         trunk: found.trunk,
         marks: Vec::new(),
         others: Vec::new(),
-    }
-}
-
-/// `service:` and the service's name, or `family:` and the name of its definition.
-fn task_group<'a>(world: &'a World, task: &Task) -> (&'static str, &'a str) {
-    match task.service.and_then(|service| world.service(service)) {
-        Some(service) => ("service:", &service.name),
-        None => ("family:", world.definition(task.definition).map_or("", |definition| &definition.family)),
     }
 }
 
@@ -330,8 +320,7 @@ pub fn machine_of(world: &World, host: HostId) -> Option<MachineId> {
 /// The owned fact of a task.
 pub fn owned_task(world: &World, id: TaskId) -> Option<TaskFact<'static>> {
     let found = world.task(id)?;
-    let (kind, name) = task_group(world, found);
-    let group = Some(format!("{kind}{name}"));
+    let group = Some(world.task_group(found));
     let arn = Text::Owned(world.task_arn(found.cluster, id));
     let instance = Text::Owned(world.host_arn(found.host));
     let fact = task(world, found, arn, Some(instance), group.map(Text::Owned));
