@@ -8,8 +8,8 @@ use engine::ports::{
     Observation,
     observation::{
         Amounts, Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, Gpus, HealthCheck, HealthFact,
-        HostAttributes, HostPort, InstanceFact, InstanceStatus, Protocol, Resources, Source, TaskFact, TaskStatus, Text,
-        amount, in_order, is_custom, is_interface, port_number,
+        HostAttributes, HostPort, InstanceFact, InstanceStatus, Protocol, Resources, Source, TaskFact, TaskStatus,
+        Text, amount, in_order, is_custom, is_interface, port_number,
     },
 };
 use fleet::id::Arn;

@@ -59,7 +59,24 @@ impl Fleet {
 }
 
 /// What stops every copy on the hosts of a class; asked once a class.
-struct ByClass(Vec<Option<Option<Limit>>>);
+struct ByClass(Vec<Option<Option<Stop>>>);
+
+/// What stops every copy on a host because of its attributes.
+#[derive(Clone)]
+struct Stop {
+    /// How many of the rules are asked before it.
+    after: usize,
+    limit: Limit,
+}
+
+/// A placement constraint. ECS documents no order among them: they are asked as they are written, those of the task
+/// definition first.
+enum Rule<'q> {
+    /// Hangs on attributes alone: hosts of a class give the same answer.
+    OfClass(&'q Expr),
+    OfHost(&'q Expr),
+    Distinct,
+}
 
 /// What one question needs of every host.
 struct Question<'q> {
@@ -69,8 +86,7 @@ struct Question<'q> {
     group: String,
     /// Tasks of the group by seat, where a constraint asks for them.
     of_group: Option<Vec<u32>>,
-    /// All `memberOf` constraints that hang on more than attributes.
-    by_host: Vec<&'q Expr>,
+    rules: Vec<Rule<'q>>,
 }
 
 impl Twin<'_> {
@@ -91,21 +107,20 @@ impl Twin<'_> {
             }
         }
         let most = frequency.iter().max_by_key(|(limit, count)| (**count, limit.closeness()));
-        let closest = frequency.iter().max_by_key(|(limit, count)| (limit.closeness(), **count));
+        let closest = closest(&frequency);
         answer.limiting = most.map(|(limit, _)| (*limit).clone());
-        answer.closest = closest.map(|(limit, _)| (*limit).clone());
+        answer.closest = closest.cloned();
         answer
     }
 
     /// What each host takes by itself, without the addresses that it shares with others.
-    fn fit_hosts(&self, shape: &TaskShape, placement: &Placement) -> Vec<HostFit> {
+    pub(super) fn fit_hosts(&self, shape: &TaskShape, placement: &Placement) -> Vec<HostFit> {
         let group = placement.group.clone().unwrap_or_else(|| shape.own_group());
-        let all = || {
-            shape.constraints.iter().chain(placement.constraints.iter().filter_map(|constraint| match constraint {
-                Constraint::MemberOf(query) => Some(query),
-                Constraint::DistinctInstance => None,
-            }))
-        };
+        let member = |query| if Expr::asks_attributes_only(query) { Rule::OfClass(query) } else { Rule::OfHost(query) };
+        let of_service = placement.constraints.iter().map(|constraint| match constraint {
+            Constraint::MemberOf(query) => member(query),
+            Constraint::DistinctInstance => Rule::Distinct,
+        });
         let distinct = placement.constraints.contains(&Constraint::DistinctInstance);
         let question = Question {
             shape,
@@ -113,16 +128,15 @@ impl Twin<'_> {
             provider: placement.capacity_provider.as_deref().map(|name| self.fleet.names.find(name)),
             of_group: distinct.then(|| self.tasks_of_group(&group)),
             group,
-            by_host: all().filter(|query| !query.asks_attributes_only()).collect(),
+            rules: shape.constraints.iter().map(member).chain(of_service).collect(),
         };
-        let by_class: Vec<&Expr> = all().filter(|query| query.asks_attributes_only()).collect();
         let mut classes = ByClass(vec![None; self.classes.len()]);
         let fit = |(number, seat): (usize, &Seat)| {
             let held = classes.0.get_mut(seat.class as usize);
             let stopped = match held {
                 Some(Some(known)) => known.clone(),
                 Some(unknown) => {
-                    let found = self.stops_class(seat, &question, &by_class);
+                    let found = self.stops_class(seat, &question);
                     *unknown = Some(found.clone());
                     found
                 }
@@ -134,14 +148,15 @@ impl Twin<'_> {
     }
 
     /// What stops every copy on hosts with these attributes.
-    fn stops_class(&self, seat: &Seat, question: &Question<'_>, constraints: &[&Expr]) -> Option<Limit> {
+    fn stops_class(&self, seat: &Seat, question: &Question<'_>) -> Option<Stop> {
         let shape = question.shape;
+        let first = |limit| Some(Stop { after: 0, limit });
         let attribute = |name: &str| self.attribute(seat.class, name);
         for wanted in &shape.requires {
             let fits = attribute(&wanted.name)
                 .is_some_and(|value| wanted.value.as_deref().is_none_or(|wanted| value == wanted));
             if !fits {
-                return Some(Limit::Attribute(wanted.name.clone()));
+                return first(Limit::Attribute(wanted.name.clone()));
             }
         }
         let os = shape.os_family.as_deref().is_some_and(|wanted| {
@@ -158,21 +173,23 @@ impl Twin<'_> {
             attribute("ecs.cpu-architecture").is_some_and(|has| !has.eq_ignore_ascii_case(wanted))
         });
         if os || architecture {
-            return Some(Limit::Os);
+            return first(Limit::Os);
         }
         if shape.awsvpc
             && !question.placement.subnets.is_empty()
             && let Some(zone) = seat.zone.map(|zone| self.fleet.names.text(zone))
             && !question.placement.subnets.iter().any(|subnet| subnet.zone == zone)
         {
-            return Some(Limit::Location(zone.to_owned()));
+            return first(Limit::Location(zone.to_owned()));
         }
         let asked = self.asked(seat, None);
-        let broken = constraints.iter().find(|query| !query.holds(&asked))?;
-        Some(Limit::MemberOf(broken.text().to_owned()))
+        question.rules.iter().enumerate().find_map(|(after, rule)| match rule {
+            Rule::OfClass(query) if !query.holds(&asked) => Some(Stop { after, limit: member_of(query) }),
+            _ => None,
+        })
     }
 
-    fn fit_seat(&self, number: usize, seat: &Seat, stopped: Option<Limit>, question: &Question<'_>) -> HostFit {
+    fn fit_seat(&self, number: usize, seat: &Seat, stopped: Option<Stop>, question: &Question<'_>) -> HostFit {
         let none = |limit: Limit| HostFit {
             slot: seat.slot,
             copies: 0,
@@ -192,23 +209,30 @@ impl Twin<'_> {
         if seat.external != (question.placement.launch_type == LaunchType::External) {
             return none(Limit::LaunchType);
         }
-        if let Some(limit) = stopped {
-            return none(limit);
-        }
         let mut room = Narrowing::default();
-        for query in &question.by_host {
-            let text = || Limit::MemberOf(query.text().to_owned());
-            if !query.holds(&self.asked(seat, None)) {
-                return none(text());
-            }
-            // A copy changes what groups are on the host, and may so rule out the next.
-            if query.asks_groups() && !query.holds(&self.asked(seat, Some(&question.group))) {
-                room.narrow(1, text);
+        let asked = stopped.as_ref().map_or(question.rules.len(), |stop| stop.after);
+        for rule in question.rules.iter().take(asked) {
+            match rule {
+                Rule::OfClass(_) => {}
+                Rule::OfHost(query) => {
+                    if !query.holds(&self.asked(seat, None)) {
+                        return none(member_of(query));
+                    }
+                    // A copy changes what groups are on the host, and may so rule out the next.
+                    if query.asks_groups() && !query.holds(&self.asked(seat, Some(&question.group))) {
+                        room.narrow(1, || member_of(query));
+                    }
+                }
+                Rule::Distinct => {
+                    if question.of_group.as_ref().and_then(|tasks| tasks.get(number)).is_some_and(|tasks| *tasks > 0) {
+                        return none(Limit::DistinctInstance);
+                    }
+                    room.narrow(1, || Limit::DistinctInstance);
+                }
             }
         }
-        if let Some(of_group) = &question.of_group {
-            let has = of_group.get(number).is_some_and(|tasks| *tasks > 0);
-            room.narrow(u32::from(!has), || Limit::DistinctInstance);
+        if let Some(stop) = stopped {
+            return none(stop.limit);
         }
         self.measure(seat, question.shape, &mut room);
         let trusted = seat.availability == Availability::Open;
@@ -282,6 +306,24 @@ impl Twin<'_> {
             }
         }
     }
+}
+
+/// Of the hosts that came furthest in being asked the most frequent reason, and of the limits with that reason the most
+/// frequent one. Of reasons that are equally frequent, the one that is asked for last.
+fn closest<'l>(frequency: &BTreeMap<&'l Limit, u32>) -> Option<&'l Limit> {
+    let close = frequency.keys().map(|limit| limit.closeness()).max()?;
+    let close = || frequency.iter().filter(move |(limit, _)| limit.closeness() == close);
+    let mut reasons: BTreeMap<&str, (u32, &Limit)> = BTreeMap::new();
+    for (limit, count) in close() {
+        let (sum, last) = reasons.entry(limit.reason()).or_insert((0, limit));
+        (*sum, *last) = (*sum + count, limit);
+    }
+    let (reason, _) = reasons.iter().max_by_key(|(_, frequent)| **frequent)?;
+    close().filter(|(limit, _)| limit.reason() == *reason).max_by_key(|(_, count)| **count).map(|(limit, _)| *limit)
+}
+
+fn member_of(query: &Expr) -> Limit {
+    Limit::MemberOf(query.text().to_owned())
 }
 
 /// How many copies are left as one dimension after the other is looked at, and which was the first to leave so few.

@@ -46,10 +46,11 @@ impl Limit {
     /// As ECS names it in `reason` of a placement failure (aws-semantics A.7, A.8).
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Status => "NO ACTIVE INSTANCES",
+            // Hosts of another launch type are none to ECS.
+            Self::Status | Self::LaunchType => "NO ACTIVE INSTANCES",
             Self::Agent => "AGENT",
             Self::Provider => "EMPTY CAPACITY PROVIDER",
-            Self::LaunchType | Self::Attribute(_) | Self::Os => "ATTRIBUTE",
+            Self::Attribute(_) | Self::Os => "ATTRIBUTE",
             Self::Location(_) => "LOCATION",
             Self::MemberOf(_) => "MemberOf placement constraint unsatisfied",
             Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied",

@@ -8,7 +8,7 @@ use super::{
     shape::TaskShape,
     twin::Twin,
 };
-use crate::{slab::Slot, state::Fleet};
+use crate::{names::Name, slab::Slot, state::Fleet};
 
 /// Where copies went.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +40,8 @@ impl Fleet {
 struct Candidate {
     seat: usize,
     left: u32,
+    /// Which addresses its copies take, where these are counted.
+    pool: Option<usize>,
     cpu_units: u32,
     memory_mib: u32,
     /// For each strategy that spreads, the number of the value it spreads over.
@@ -51,18 +53,20 @@ impl Twin<'_> {
     pub fn place(&self, shape: &TaskShape, placement: &Placement, count: u32, seed: u64) -> Placed {
         let mut dice = Dice(seed);
         let mut placed = Placed::default();
-        let answer = self.fit(shape, placement);
-        let mut spreads = self.spreads(shape, placement);
-        let mut candidates: Vec<Candidate> = answer
-            .hosts
+        let mut addresses = if shape.awsvpc { self.addresses(placement) } else { Addresses::default() };
+        let strategies = placement.effective_strategies();
+        let mut spreads = self.spreads(shape, placement, &strategies);
+        let mut candidates: Vec<Candidate> = self
+            .fit_hosts(shape, placement)
             .iter()
             .enumerate()
-            .filter(|(_, host)| host.copies > 0 && host.slot.is_some())
+            .filter(|(seat, host)| host.copies > 0 && host.slot.is_some() && !addresses.are_out(*seat))
             .map(|(seat, host)| {
                 let amounts = self.seats.get(seat).and_then(|seat| seat.left).unwrap_or_default();
                 Candidate {
                     seat,
                     left: host.copies,
+                    pool: addresses.pool(seat),
                     cpu_units: amounts.cpu_units,
                     memory_mib: amounts.memory_mib,
                     values: spreads.iter().map(|spread| spread.of_seat.get(seat).copied().unwrap_or(0)).collect(),
@@ -70,8 +74,8 @@ impl Twin<'_> {
             })
             .collect();
         for _ in 0..count {
-            let Some(chosen) = choose(&candidates, &placement.strategies, &spreads, &mut dice) else {
-                placed.limit = answer.closest;
+            let Some(chosen) = choose(&candidates, &strategies, &spreads, &mut dice) else {
+                placed.limit = self.fit(shape, placement).closest;
                 return placed;
             };
             let Some(candidate) = candidates.get_mut(chosen) else { break };
@@ -84,17 +88,36 @@ impl Twin<'_> {
                     *tasks += 1;
                 }
             }
+            let pool = candidate.pool;
             if candidate.left == 0 {
                 candidates.remove(chosen);
+            }
+            if addresses.take_one(pool) == Some(0) {
+                candidates.retain(|candidate| candidate.pool != pool);
             }
         }
         placed
     }
 
+    /// The addresses that hosts share: those of the subnets in their zone.
+    fn addresses(&self, placement: &Placement) -> Addresses {
+        let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut addresses = Addresses::default();
+        for subnet in &placement.subnets {
+            let pool = *zones.entry(&subnet.zone).or_insert_with(|| {
+                addresses.free.push(0);
+                addresses.free.len() - 1
+            });
+            addresses.free[pool] += u64::from(subnet.free_addresses);
+        }
+        let pool = |zone: Option<Name>| zones.get(self.fleet.names.text(zone?)).copied();
+        addresses.of_seat = self.seats.iter().map(|seat| pool(seat.zone)).collect();
+        addresses
+    }
+
     /// What each strategy that spreads counts.
-    fn spreads(&self, shape: &TaskShape, placement: &Placement) -> Vec<Spread> {
-        let fields: Vec<&str> = placement
-            .strategies
+    fn spreads(&self, shape: &TaskShape, placement: &Placement, strategies: &[Strategy]) -> Vec<Spread> {
+        let fields: Vec<&str> = strategies
             .iter()
             .filter_map(|strategy| match strategy {
                 Strategy::Spread(field) => Some(field.as_str()),
@@ -128,6 +151,30 @@ impl Twin<'_> {
             spread.of_seat.push(number);
         }
         spread
+    }
+}
+
+/// Free addresses that hosts share.
+#[derive(Default)]
+struct Addresses {
+    of_seat: Vec<Option<usize>>,
+    free: Vec<u64>,
+}
+
+impl Addresses {
+    fn pool(&self, seat: usize) -> Option<usize> {
+        self.of_seat.get(seat).copied().flatten()
+    }
+
+    fn are_out(&self, seat: usize) -> bool {
+        self.pool(seat).and_then(|pool| self.free.get(pool)) == Some(&0)
+    }
+
+    /// One less; how many are left.
+    fn take_one(&mut self, pool: Option<usize>) -> Option<u64> {
+        let free = self.free.get_mut(pool?)?;
+        *free = free.saturating_sub(1);
+        Some(*free)
     }
 }
 

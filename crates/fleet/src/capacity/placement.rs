@@ -26,7 +26,7 @@ pub struct Subnet {
 pub struct Placement {
     /// All of them must hold.
     pub constraints: Vec<Constraint>,
-    /// In their order: what the one leaves equal the next decides.
+    /// In their order: what the one leaves equal the next decides. A service without any is spread over zones.
     pub strategies: Vec<Strategy>,
     /// Where tasks with an interface of their own get their addresses. Empty: not known, and no limit.
     pub subnets: Vec<SubnetRoom>,
@@ -92,6 +92,16 @@ pub enum LaunchType {
 }
 
 impl Placement {
+    /// The strategies that hold: those that are named, or what ECS gives a service that names none (its developer guide,
+    /// "Use strategies to define Amazon ECS task placement").
+    pub fn effective_strategies(&self) -> Vec<Strategy> {
+        let of_service = self.group.as_deref().is_some_and(|group| group.starts_with("service:"));
+        if self.strategies.is_empty() && of_service {
+            return vec![Strategy::Spread("attribute:ecs.availability-zone".to_owned())];
+        }
+        self.strategies.clone()
+    }
+
     /// Reads one service of an answer of DescribeServices, or an input of CreateService. The subnets are given back by
     /// their ids: see [`Fleet::subnet_rooms`].
     pub fn of_service(service: &Value) -> Result<(Self, Vec<String>), ShapeError> {

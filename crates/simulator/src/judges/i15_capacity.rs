@@ -13,6 +13,9 @@ use crate::{
 /// How long somebody may take to hear that a launch has failed.
 const HEARD_MS: i64 = MINUTE;
 
+/// Whoever has not heard of a failure for so long may try again.
+const PATIENCE_MS: i64 = 5 * MINUTE;
+
 /// Judges every call that changed a group's desired capacity, or tried to.
 pub fn judge(world: &World) -> Vec<Violation> {
     let calls = world.scaled.iter().filter(|scaled| scaled.by != Scaler::Provider);
@@ -33,7 +36,9 @@ fn wrong(world: &World, scaled: &Scaled) -> Option<String> {
     if *coming > 0 {
         return Some(format!("group {group} was raised from {from} to {to} while {coming} members were on their way"));
     }
-    let failed_at = scaled.failed_at.filter(|at| scaled.at.since(*at) >= HEARD_MS)?;
+    // Auto Scaling itself tries again and again: the newest failure may be a moment old, the first one counts.
+    scaled.failing_since.filter(|at| scaled.at.since(*at) >= HEARD_MS)?;
+    let failed_at = scaled.failed_at.filter(|at| scaled.at.since(*at) < PATIENCE_MS)?;
     Some(format!(
         "group {group} was raised from {from} to {to} although its last launch failed at {}",
         failed_at.iso_secs()

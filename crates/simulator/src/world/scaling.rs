@@ -43,6 +43,8 @@ pub struct Scaled {
     pub coming: u32,
     /// When the newest launch had failed, if it had.
     pub failed_at: Option<Moment>,
+    /// When the first of the launches had failed since which none succeeded.
+    pub failing_since: Option<Moment>,
     /// Most members the group may have.
     pub max: u32,
 }
@@ -86,10 +88,12 @@ impl World {
         };
         let members = held.members.iter().filter_map(|member| self.machine(*member));
         let coming = members.filter(on_its_way).count() as u32;
-        let launches = held.activities.iter().find(|activity| activity.description.starts_with("Launching"));
-        let failed_at = launches.filter(|activity| activity.status == "Failed").map(|activity| activity.at);
+        let launches = held.activities.iter().filter(|activity| activity.description.starts_with("Launching"));
+        let mut failed = launches.take_while(|activity| activity.status == "Failed").map(|activity| activity.at);
+        let failed_at = failed.next();
+        let failing_since = failed.last().or(failed_at);
         let max = held.max;
-        self.scaled.push(Scaled { at: self.now, group, by, from, to, coming, failed_at, max });
+        self.scaled.push(Scaled { at: self.now, group, by, from, to, coming, failed_at, failing_since, max });
     }
 
     fn cools_from_now(&mut self, group: GroupId) {

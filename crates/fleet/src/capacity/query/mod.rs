@@ -183,7 +183,10 @@ fn test(subject: &Subject, check: &Check, host: &dyn Host) -> bool {
         Subject::Attribute(name) => text(host.attribute(name)),
         Subject::MachineId => text(host.machine_id().as_deref()),
         Subject::RegisteredAt => match (check, host.registered_at()) {
-            (Check::Compare(relation, Value::Time(wanted)), Some(at)) => relation.is(at.cmp(wanted)),
+            // Times are written in whole seconds: `==` could never hold if the part of a second counted.
+            (Check::Compare(relation, Value::Time(wanted)), Some(at)) => {
+                relation.is(at.as_second().cmp(&wanted.as_second()))
+            }
             _ => false,
         },
         Subject::RunningTasks => match check {

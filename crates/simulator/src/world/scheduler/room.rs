@@ -313,19 +313,27 @@ impl World {
     /// The position of the best host among those of the cluster.
     fn best(&mut self, cluster: ClusterId, ask: &Ask<'_>) -> Result<usize, Refused> {
         let nobody = Refused { lack: None, why: PlacementFailure::NoActiveInstances, closest: [None; 3] };
-        let mut drawn = None;
-        let candidates = {
-            let wanted = self.wanted(cluster, ask).ok_or(nobody)?;
-            let strategies = self.strategies(&wanted);
-            let candidates = self.candidates(cluster, &wanted, strategies.is_empty())?;
-            let (candidates, random) = self.preferred(cluster, candidates, &wanted, &strategies);
-            if random {
-                drawn = Some(candidates.len() as u64);
-            }
-            candidates
-        };
+        let (candidates, random) = self.equals(cluster, ask, true)?;
+        let drawn = random.then_some(candidates.len() as u64);
         let which = drawn.map_or(0, |of| self.streams.of(Purpose::Placement).below(of) as usize);
         candidates.get(which).copied().ok_or(nobody)
+    }
+
+    /// The positions of the hosts among which the strategies make no difference, and whether chance decides among them.
+    /// Without strategies only the first one where no more are wanted.
+    fn equals(&self, cluster: ClusterId, ask: &Ask<'_>, first: bool) -> Result<(Vec<usize>, bool), Refused> {
+        let nobody = Refused { lack: None, why: PlacementFailure::NoActiveInstances, closest: [None; 3] };
+        let wanted = self.wanted(cluster, ask).ok_or(nobody)?;
+        let strategies = self.strategies(&wanted);
+        let candidates = self.candidates(cluster, &wanted, first && strategies.is_empty())?;
+        Ok(self.preferred(cluster, candidates, &wanted, &strategies))
+    }
+
+    /// The hosts that the next copy may go to: those with room that the strategies like best.
+    pub fn best_hosts(&self, cluster: ClusterId, ask: &Ask<'_>) -> Vec<HostId> {
+        let hosts = self.cluster(cluster).map_or(&[][..], |cluster| &cluster.hosts);
+        let (positions, _) = self.equals(cluster, ask, false).unwrap_or_default();
+        positions.into_iter().filter_map(|at| hosts.get(at).copied()).collect()
     }
 
     /// The strategies that hold: those of the placement, or what ECS gives a service that names none.
@@ -442,15 +450,10 @@ fn refused(lacks: &[(Lack, HostId)]) -> Refused {
     };
     let close: Vec<_> = lacks.iter().filter(|(lack, _)| lack.rank() == rank).collect();
     let times = |why: PlacementFailure| close.iter().filter(|(lack, _)| lack.reason() == why).count();
-    // Of reasons that are equally frequent, the one met first.
-    let mut why = (0, PlacementFailure::NoActiveInstances);
-    for (lack, _) in &close {
-        let count = times(lack.reason());
-        if count > why.0 {
-            why = (count, lack.reason());
-        }
-    }
-    let mut with_it = close.iter().filter(|(lack, _)| lack.reason() == why.1);
+    // Of reasons that are equally frequent, the one that is asked for last.
+    let most = close.iter().map(|(lack, _)| (times(lack.reason()), *lack)).max();
+    let why = most.map_or(PlacementFailure::NoActiveInstances, |(_, lack)| lack.reason());
+    let mut with_it = close.iter().filter(|(lack, _)| lack.reason() == why);
     let lack = with_it.clone().next().map(|(lack, _)| *lack);
     // What is not ACTIVE is close to nothing.
     let closest = if lack == Some(Lack::Status) {
@@ -458,5 +461,5 @@ fn refused(lacks: &[(Lack, HostId)]) -> Refused {
     } else {
         std::array::from_fn(|_| with_it.next().map(|(_, host)| *host))
     };
-    Refused { lack, why: why.1, closest }
+    Refused { lack, why, closest }
 }
