@@ -2,9 +2,9 @@
 //! which they are written out first, so that a routine event costs next to nothing.
 
 use engine::ports::observation::{
-    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes,
-    InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Resources,
-    ServiceActionFact, Source, TaskFact, TaskStatus, Text, amount,
+    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, Gpus, HealthCheck, HealthFact, HostAttributes,
+    HostPort, InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Protocol,
+    Resources, ServiceActionFact, Source, TaskFact, TaskStatus, Text, amount, in_order,
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         self, Change, Check, CheckKind, ClusterId, Host, HostId, HostState, HostStatus, MachineId, MachineState,
         PlaceId, Task, TaskId, What, World,
         change::{ServiceAction, Stage},
+        placement,
     },
 };
 
@@ -225,18 +226,39 @@ pub fn instance<'a>(
                 memory_mib: amount(has.memory_left_mib.into()),
             },
         }),
-        gpus: None,
-        ports: None,
+        gpus: world.resources(host, state).filter(|has| has.gpus > 0).map(|has| Gpus {
+            registered: u16::from(has.gpus),
+            remaining: u16::from(has.gpus).saturating_sub(has.gpus_taken.count_ones() as u16),
+        }),
+        ports: Some(ports(world, host, state)),
         capacity_provider: machine.and_then(|it| it.group).map(|group| group_name(world, group)),
         attributes: Attributes::Known(Box::new(attributes(world, found, host))),
     }
 }
 
+fn ports(world: &World, host: HostId, state: &HostState) -> Vec<HostPort> {
+    let taken = |protocol, theirs| {
+        let ports = world.ports_taken(host, state, theirs, true);
+        ports.into_iter().map(move |port| HostPort { port, protocol })
+    };
+    in_order(
+        taken(Protocol::Tcp, placement::Protocol::Tcp).chain(taken(Protocol::Udp, placement::Protocol::Udp)).collect(),
+    )
+}
+
+/// The attributes that beliefs hang on by their names, and somebody's own. What the agent can do is told on the wire
+/// alone.
 fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttributes<'a> {
     let Some(machine) = world.machine(found.machine) else { return HostAttributes::default() };
     let os_type = Some(Text::Borrowed(machine.platform.os_type()));
+    let own = found
+        .attributes
+        .iter()
+        .map(|(name, value)| (Text::Borrowed(name.as_str()), Text::Borrowed(value.as_deref().unwrap_or_default())));
+    let own: Vec<(Text<'a>, Text<'a>)> = own.collect();
+    let marks = own.clone();
     if machine.external {
-        return HostAttributes { external: true, os_type, ..HostAttributes::default() };
+        return HostAttributes { external: true, os_type, marks, others: own, ..HostAttributes::default() };
     }
     let zone = world.place(machine.place).and_then(|place| place.zones.get(usize::from(machine.zone)));
     HostAttributes {
@@ -247,8 +269,8 @@ fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttribute
         os_type,
         external: false,
         trunk: found.trunk,
-        marks: Vec::new(),
-        others: Vec::new(),
+        marks,
+        others: own,
     }
 }
 
@@ -341,6 +363,10 @@ pub fn owned_task(world: &World, id: TaskId) -> Option<TaskFact<'static>> {
     })
 }
 
+fn own_pairs<'a>(pairs: Vec<(Text<'a>, Text<'a>)>) -> impl Iterator<Item = (Text<'static>, Text<'static>)> + 'a {
+    pairs.into_iter().map(|(name, value)| (Text::Owned(name.into_owned()), Text::Owned(value.into_owned())))
+}
+
 /// The owned fact of a host, as it was so many milliseconds ago.
 pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<InstanceFact<'static>> {
     let found = world.host(host)?;
@@ -357,12 +383,10 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
             external: known.external,
             trunk: known.trunk,
             // Tags are told by looks alone, beside the attributes of one's own.
-            marks: found
-                .tags
-                .iter()
-                .map(|(key, value)| (Text::Owned(key.clone()), Text::Owned(value.clone())))
+            marks: own_pairs(known.marks)
+                .chain(found.tags.iter().map(|(key, value)| (Text::Owned(key.clone()), Text::Owned(value.clone()))))
                 .collect(),
-            others: known.others.into_iter().map(|(name, value)| (own(name), own(value))).collect(),
+            others: own_pairs(known.others).collect(),
         },
         Attributes::Absent | Attributes::Raw(_) => HostAttributes::default(),
     };

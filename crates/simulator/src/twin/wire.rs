@@ -29,9 +29,7 @@ impl Case {
 
     /// The tasks that are not over, and those that are remembered.
     pub fn tasks(&self) -> Vec<TaskId> {
-        let numbered = self.world.tasks.iter().zip(0u32..);
-        let present = numbered.filter(|(task, _)| task.present && task.cluster == self.cluster);
-        present.map(|(task, slot)| TaskId { slot, generation: task.generation }).collect()
+        self.world.tasks_of_cluster(self.cluster).collect()
     }
 
     /// The body of DescribeContainerInstances for all hosts; none for an empty cluster.

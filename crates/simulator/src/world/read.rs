@@ -211,6 +211,13 @@ impl World {
         })
     }
 
+    /// Tasks of a cluster, stopped ones that are remembered included.
+    pub fn tasks_of_cluster(&self, cluster: ClusterId) -> impl Iterator<Item = TaskId> + '_ {
+        let numbered = self.tasks.iter().zip(0u32..);
+        let here = numbered.filter(move |(task, _)| task.present && task.cluster == cluster);
+        here.map(|(task, slot)| TaskId { slot, generation: task.generation })
+    }
+
     /// Appends a container instance ARN.
     pub fn write_host_arn(&self, host: HostId, out: &mut Vec<u8>) {
         if let Some(cluster) = self.host(host).and_then(|host| self.cluster(host.cluster)) {
