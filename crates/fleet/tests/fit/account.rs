@@ -24,6 +24,7 @@ pub(crate) struct Host {
     pub(crate) zone: Option<&'static str>,
     pub(crate) trunk: bool,
     pub(crate) external: bool,
+    pub(crate) windows: bool,
     pub(crate) status: InstanceStatus,
     pub(crate) connected: Option<bool>,
     /// CPU units and MiB, registered and remaining; `None`: not told.
@@ -43,6 +44,7 @@ pub(crate) fn host(number: u32) -> Host {
         zone: Some("eu-west-1a"),
         trunk: false,
         external: false,
+        windows: false,
         status: InstanceStatus::Active,
         connected: Some(true),
         resources: Some(((2_048, 7_680), (2_048, 7_680))),
@@ -95,12 +97,18 @@ impl Account {
     }
 
     pub(crate) fn tell(&mut self, host: &Host) {
+        let fact = self.instance(host);
+        self.observe(Fact::Instance(fact));
+    }
+
+    /// A host as an event tells it, newer than all before.
+    pub(crate) fn instance(&mut self, host: &Host) -> InstanceFact<'static> {
         self.version += 1;
         let amounts = |(cpu_units, memory_mib)| Amounts { cpu_units, memory_mib };
         let ports = |list: &Vec<u16>| {
             in_order(list.iter().map(|port| HostPort { port: *port, protocol: Protocol::Tcp }).collect())
         };
-        self.observe(Fact::Instance(InstanceFact {
+        InstanceFact {
             arn: host_arn(host.number).into(),
             cluster: CLUSTER.into(),
             ec2_instance_id: Some(format!("i-{:017x}", host.number).into()),
@@ -122,13 +130,13 @@ impl Account {
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: host.zone.map(Into::into),
                 instance_type: host.kind.map(Into::into),
-                os_type: Some("linux".into()),
+                os_type: Some(if host.windows { "windows" } else { "linux" }.into()),
                 external: host.external,
                 trunk: host.trunk,
                 others: host.attributes.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
                 ..HostAttributes::default()
             })),
-        }));
+        }
     }
 
     /// A task on a host.

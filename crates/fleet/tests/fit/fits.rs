@@ -10,7 +10,7 @@ use fleet::{
     observation::{Fact, Gpus, InstanceStatus, InstanceTypeFact, InterfacesFact, TaskStatus},
 };
 
-use crate::account::{Account, Host, awsvpc, host, shape, tcp};
+use crate::account::{Account, CLUSTER, Host, awsvpc, host, shape, tcp};
 
 fn only(account: &Account, shape: &TaskShape, placement: &Placement) -> (u64, Option<Limit>) {
     let answer = account.fit(shape, placement);
@@ -112,7 +112,7 @@ fn ports_gpus_and_distinct_instances_count() {
     account.task(1, 1, "service:api", false, TaskStatus::Deprovisioning);
     account.task(2, 2, "service:web", false, TaskStatus::Running);
     assert_eq!(only(&account, &shape(1, 1), &distinct), (1, Some(Limit::DistinctInstance)));
-    let twin = fleet::capacity::twin::Twin::of(&account.fleet, crate::account::CLUSTER);
+    let twin = fleet::capacity::twin::Twin::of(&account.fleet, CLUSTER);
     for _ in 0..3 {
         assert_eq!(twin.fit(&shape(1, 1), &distinct).copies, 1, "the index and the walk agree");
     }
@@ -175,6 +175,7 @@ fn constraints_may_ask_for_anything_of_a_host() {
         ("ec2InstanceId == i-00000000000000002", [false, true]),
         ("agentConnected == true and agentVersion > 1.28", [true, true]),
         ("registeredAt > 2030-01-01", [false, false]),
+        ("registeredAt == 2026-09-21T14:13:20Z", [true, true]),
         ("task:group == service:db", [true, false]),
         ("not(task:group == service:db)", [false, true]),
     ] {
@@ -184,6 +185,44 @@ fn constraints_may_ask_for_anything_of_a_host() {
     // A constraint against its own group lets one copy in.
     let answer = account.fit(&shape(1, 1), &member_of("not(task:group == service:api)"));
     assert_eq!((answer.copies, answer.hosts[0].limit.as_ref().map(Limit::closeness)), (2, Some(5)));
+}
+
+#[test]
+fn constraints_are_asked_as_they_are_written_those_of_the_task_definition_first() {
+    let mut account = Account::of(&[host(1)]);
+    account.task(1, 1, "service:api", false, TaskStatus::Running);
+    let expression = |text: &str| Expr::parse(text).unwrap();
+    let (attribute, running) = ("attribute:stack == blue", "runningTasksCount > 9");
+    let member = |text: &str| Constraint::MemberOf(expression(text));
+    let first = |own: &[&str], constraints: Vec<Constraint>| {
+        let shape = TaskShape { constraints: own.iter().map(|text| expression(text)).collect(), ..shape(1, 1) };
+        let placement = Placement { constraints, group: Some("service:api".into()), ..Placement::default() };
+        account.fit(&shape, &placement).closest
+    };
+    let named = |text: &str| Some(Limit::MemberOf(text.into()));
+    assert_eq!(first(&[running], vec![member(attribute)]), named(running));
+    assert_eq!(first(&[], vec![member(attribute), member(running)]), named(attribute));
+    assert_eq!(first(&[], vec![Constraint::DistinctInstance, member(attribute)]), Some(Limit::DistinctInstance));
+    assert_eq!(first(&[attribute], vec![Constraint::DistinctInstance]), named(attribute));
+}
+
+#[test]
+fn of_equally_close_hosts_the_most_frequent_reason_counts_and_not_the_most_frequent_detail() {
+    let (all, mut hosts) = ([("a", ""), ("b", ""), ("c", "")], Vec::new());
+    for number in 0..3_usize {
+        let others = all.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, pair)| *pair);
+        hosts.push(Host { attributes: others.collect(), ..host(number as u32) });
+    }
+    for number in 3..5 {
+        hosts.push(Host { zone: Some("eu-west-1b"), attributes: all.to_vec(), ..host(number) });
+    }
+    let requires = all.map(|(name, _)| Requirement { name: name.into(), value: None }).to_vec();
+    let shape = TaskShape { requires, ..awsvpc(1, 1) };
+    let subnets = vec![SubnetRoom { id: "subnet-1".into(), zone: "eu-west-1a".into(), free_addresses: 9 }];
+    let placement = Placement { subnets, ..Placement::default() };
+    let answer = Account::of(&hosts).fit(&shape, &placement);
+    assert_eq!(answer.limiting, Some(Limit::Location("eu-west-1b".into())), "two hosts, and of the others one each");
+    assert_eq!(answer.closest.as_ref().map(Limit::reason), Some("ATTRIBUTE"), "three hosts of five");
 }
 
 #[test]
@@ -248,4 +287,43 @@ fn what_fits_on_a_host_in_trouble_is_counted_and_not_promised() {
     account.observe(stopped);
     let answer = account.fit(&shape(1_024, 1), &Placement::default());
     assert_eq!((answer.copies, answer.sure), (4, 2));
+}
+
+#[test]
+fn a_fresh_windows_host_has_the_ports_that_agents_reserve_there() {
+    let windows = Host { windows: true, resources: Some(((2_048, 7_680), (0, 0))), running: 1, ..host(1) };
+    let account = Account::of(&[windows]);
+    let advice = |port: u16| {
+        let shape = TaskShape { ports: vec![tcp(port)], ..shape(1_024, 1_024) };
+        let found = account.fleet.explain(CLUSTER, &shape, &Placement::default(), 1, None, account.now);
+        found.changes.iter().map(fleet::capacity::change::Change::sentence).collect::<Vec<_>>()
+    };
+    assert_eq!(advice(3389), Vec::<String>::new(), "no host like it would ever have that port");
+    assert_eq!(advice(22), ["add 1 host of type m6i.large"]);
+}
+
+#[test]
+fn what_was_never_told_of_a_host_is_not_made_up() {
+    let mut account = Account::new();
+    let told = fleet::observation::InstanceFact {
+        attributes: fleet::observation::Attributes::Absent,
+        agent_version: None,
+        registered_at: None,
+        running_tasks: None,
+        pending_tasks: None,
+        resources: None,
+        gpus: None,
+        ports: None,
+        ..account.instance(&host(1))
+    };
+    account.observe(Fact::Instance(told));
+    assert_eq!(only(&account, &shape(0, 0), &Placement::default()), (u64::from(u32::MAX), None));
+    assert!(matches!(only(&account, &shape(1, 1), &Placement::default()), (0, Some(Limit::Unknown(_)))));
+    let gpus = TaskShape { gpus: 1, ..shape(0, 0) };
+    assert_eq!(only(&account, &gpus, &Placement::default()), (0, Some(Limit::Gpu)));
+    for text in ["agentVersion > 1.0", "registeredAt < 2030-01-01", "attribute:ecs.os-type == linux"] {
+        assert_eq!(only(&account, &shape(0, 0), &member_of(text)), (0, Some(Limit::MemberOf(text.into()))));
+    }
+    let view = account.fleet.headroom_view(CLUSTER, true, account.now);
+    assert_eq!((view.whole.open.silent_hosts, view.hosts[0].cpu_units, view.hosts[0].slots), (1, None, None));
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use fleet::{
     capacity::{
         limit::Limit,
-        placement::{Placement, Resource, Strategy},
+        placement::{Placement, Resource, Strategy, SubnetRoom},
     },
     observation::TaskStatus,
 };
 
-use crate::account::{Account, CLUSTER, Host, host, host_arn, shape};
+use crate::account::{Account, CLUSTER, Host, awsvpc, host, host_arn, shape};
 
 fn zoned() -> Vec<Host> {
     let zones = ["eu-west-1a", "eu-west-1a", "eu-west-1a", "eu-west-1b", "eu-west-1c"];
@@ -69,4 +69,25 @@ fn chance_is_drawn_from_the_seed_alone_and_what_does_not_fit_says_why() {
     let full = account.fleet.place(CLUSTER, &shape(1_024, 1), &by(vec![Strategy::Random]), 20, 1);
     assert_eq!((full.len(), full.last()), (11, Some(&Err(Limit::Cpu))));
     assert_eq!(Account::new().fleet.place(CLUSTER, &shape(1, 1), &by(vec![spread()]), 3, 1), []);
+}
+
+#[test]
+fn a_service_that_names_no_strategy_is_spread_over_zones_and_a_lone_task_is_not() {
+    let account = Account::of(&zoned());
+    let placed = account.fleet.place(CLUSTER, &shape(128, 1), &by(Vec::new()), 3, 0);
+    assert_eq!(placed, [0, 3, 4].map(|number| Ok(host_arn(number))));
+    let placed = account.fleet.place(CLUSTER, &shape(128, 1), &Placement::default(), 3, 0);
+    assert_eq!(placed, [0, 0, 0].map(|number| Ok(host_arn(number))));
+}
+
+#[test]
+fn the_last_addresses_of_a_zone_go_to_the_hosts_that_the_strategies_choose() {
+    let mut hosts = zoned();
+    hosts[2].resources = Some(((2_048, 7_680), (300, 7_680)));
+    let account = Account::of(&hosts);
+    let subnets = vec![SubnetRoom { id: "subnet-1".into(), zone: "eu-west-1a".into(), free_addresses: 3 }];
+    let placement = Placement { subnets, ..by(vec![Strategy::Binpack(Resource::Cpu)]) };
+    let placed = account.fleet.place(CLUSTER, &awsvpc(128, 1), &placement, 9, 0);
+    let dry = Limit::SubnetAddresses("subnet-1".into());
+    assert_eq!(placed, [Ok(host_arn(2)), Ok(host_arn(2)), Ok(host_arn(0)), Err(dry)]);
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Types that are drawn, the common ones more often.
-const TYPES: [&str; 16] = [
+const TYPES: [&str; 17] = [
     "m6i.large",
     "m6i.large",
     "m6i.large",
@@ -29,6 +29,7 @@ const TYPES: [&str; 16] = [
     "g4dn.12xlarge",
     "q9z.large",
     "q9z.nano",
+    "n0n.sense",
 ];
 
 /// Agent versions.

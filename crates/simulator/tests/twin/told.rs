@@ -43,7 +43,7 @@ pub(crate) fn tell(case: &Case) -> Told {
     }
     // Of types that no table lists EC2 is asked, but not always.
     if case.seed % 4 != 3 {
-        for kind in kind::KINDS.iter().filter(|kind| kind.name.starts_with("q9z.")) {
+        for kind in kind::KINDS.iter().filter(|kind| ["q9z.large", "q9z.nano", "n0n.sense"].contains(&kind.name)) {
             look(Fact::InstanceType(InstanceTypeFact {
                 name: kind.name.into(),
                 max_interfaces: u32::from(kind.max_enis),
