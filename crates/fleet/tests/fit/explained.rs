@@ -69,7 +69,7 @@ fn less_memory_a_repaired_host_or_a_freed_port_may_be_enough() {
     );
     let ported = TaskShape { ports: vec![tcp(8080), tcp(9090)], ..shape(1, 1) };
     let taken = Host { ports: Some(vec![22, 8080]), running: 1, ..host(1) };
-    let found = explained(&Account::of(&[taken.clone()]), &ported, 1, None);
+    let found = explained(&Account::of(std::slice::from_ref(&taken)), &ported, 1, None);
     assert_eq!(found.changes[0].step, Step::FreePorts { ports: vec![tcp(8080)], hosts: vec![host_arn(1)] });
     assert_eq!(sentences(&found)[1], "add 1 host of type m6i.large");
     // Without a task on the host it is the agent that reserves the port: on a host like it as well.
