@@ -187,6 +187,8 @@ impl Account {
             pending_tasks: Some(0),
             registered_at: Some(Timestamp::constant(1_789_880_412, 0)),
             resources: Some(Resources { registered: amounts, remaining: amounts }),
+            gpus: None,
+            ports: None,
             capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: text(ZONES[host as usize % 3]),

@@ -153,6 +153,8 @@ impl World {
                 pending_tasks: Some(0),
                 registered_at: None,
                 resources: None,
+                gpus: None,
+                ports: None,
                 capacity_provider: None,
                 attributes: Attributes::Known(Box::new(HostAttributes {
                     zone: text(format!("{REGION}{}", ["a", "b", "c"][(number % 3) as usize])),

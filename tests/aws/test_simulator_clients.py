@@ -266,8 +266,8 @@ def test_errors_have_the_codes_of_the_service(simulator, ecs):
     many = ["a" * 32] * 101
     error = error_of(ecs.describe_container_instances, cluster=CLUSTER, containerInstances=many)
     assert error["Code"] == "InvalidParameterException"
-    error = error_of(ecs.list_task_definition_families)
-    assert "ListTaskDefinitionFamilies" in error["Message"] and "ListClusters" in error["Message"]
+    error = error_of(ecs.list_services_by_namespace, namespace="nowhere")
+    assert "ListServicesByNamespace" in error["Message"] and "ListClusters" in error["Message"]
     assert simulator.client("ecs", region="us-west-2").list_clusters()["clusterArns"] == []
 
 

@@ -156,6 +156,8 @@ impl Life {
             pending_tasks: Some(0),
             registered_at: Some(Timestamp::constant(1_790_000_000, 0)),
             resources: None,
+            gpus: None,
+            ports: None,
             capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: text(["eu-central-1a", "eu-central-1b", "eu-central-1c"][(host % 3) as usize]),
@@ -166,6 +168,7 @@ impl Life {
                 external: false,
                 trunk: true,
                 marks: Vec::new(),
+                others: Vec::new(),
             })),
         }));
     }

@@ -95,6 +95,8 @@ fn instance(host: u32, version: i64, connected: bool) -> Fact<'static> {
         pending_tasks: Some(0),
         registered_at: None,
         resources: None,
+        gpus: None,
+        ports: None,
         capacity_provider: None,
         attributes: Attributes::Known(Box::new(HostAttributes {
             zone: Some(zone.into()),

@@ -7,9 +7,9 @@ use aws_sdk_ecs::types::{
 use engine::ports::{
     Observation,
     observation::{
-        Amounts, Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, HealthCheck, HealthFact,
-        HostAttributes, InstanceFact, InstanceStatus, Resources, Source, TaskFact, TaskStatus, Text, amount, is_custom,
-        is_interface,
+        Amounts, Attributes, CapacityProviderFact, CheckStatus, ClusterFact, Fact, Gpus, HealthCheck, HealthFact,
+        HostAttributes, HostPort, InstanceFact, InstanceStatus, Protocol, Resources, Source, TaskFact, TaskStatus,
+        Text, amount, in_order, is_custom, is_interface, port_number,
     },
 };
 use fleet::id::Arn;
@@ -193,13 +193,18 @@ pub(crate) fn capacity_provider_fact(
     cluster: &str,
     provider: &CapacityProvider,
 ) -> Option<CapacityProviderFact<'static>> {
-    let group_arn = &provider.auto_scaling_group_provider.as_ref()?.auto_scaling_group_arn;
+    let group = provider.auto_scaling_group_provider.as_ref()?;
+    let group_arn = &group.auto_scaling_group_arn;
+    let scaling = group.managed_scaling.as_ref().and_then(|scaling| scaling.status.as_ref());
+    let protection = group.managed_termination_protection.as_ref();
     let arn = Arn::parse(group_arn)?;
     Some(CapacityProviderFact {
         cluster: cluster.to_owned().into(),
         name: provider.name.clone()?.into(),
         group: arn.last().to_owned().into(),
         place: format!("{}/{}", arn.account, arn.region).into(),
+        managed_scaling: scaling.is_some_and(|status| status.as_str() == "ENABLED"),
+        managed_termination_protection: protection.is_some_and(|status| status.as_str() == "ENABLED"),
     })
 }
 
@@ -226,6 +231,8 @@ fn host_facts(host: ContainerInstance, cluster: &str, say: &mut dyn FnMut(Fact<'
         pending_tasks: u32::try_from(host.pending_tasks_count).ok(),
         registered_at: host.registered_at.and_then(timestamp),
         resources: resources(host.registered_resources.as_deref(), host.remaining_resources.as_deref()),
+        gpus: gpus(host.registered_resources.as_deref(), host.remaining_resources.as_deref()),
+        ports: host.remaining_resources.as_deref().and_then(ports),
         capacity_provider: host.capacity_provider_name.map(Into::into),
         attributes: attributes(host.attributes, host.tags),
     }));
@@ -263,6 +270,32 @@ fn amounts(list: &[Resource]) -> Option<Amounts> {
     Some(Amounts { cpu_units: value("CPU")?, memory_mib: value("MEMORY")? })
 }
 
+/// GPUs, where any are registered.
+fn gpus(registered: Option<&[Resource]>, remaining: Option<&[Resource]>) -> Option<Gpus> {
+    let count = |list: &[Resource]| {
+        let mut named = list.iter().filter(|resource| resource.name.as_deref() == Some("GPU"));
+        named.find_map(|gpus| gpus.string_set_value.as_ref()).map(|ids| u16::try_from(ids.len()).unwrap_or(u16::MAX))
+    };
+    let remaining = remaining.and_then(count).unwrap_or(0);
+    registered.and_then(count).map(|registered| Gpus { registered, remaining })
+}
+
+/// Ports that are taken; `None` when nothing is told of ports.
+fn ports(remaining: &[Resource]) -> Option<Vec<HostPort>> {
+    let mut taken: Option<Vec<HostPort>> = None;
+    for resource in remaining {
+        let protocol = match resource.name.as_deref() {
+            Some("PORTS") => Protocol::Tcp,
+            Some("PORTS_UDP") => Protocol::Udp,
+            _ => continue,
+        };
+        let texts = resource.string_set_value.iter().flatten();
+        let ports = texts.filter_map(|text| Some(HostPort { port: port_number(text)?, protocol }));
+        taken.get_or_insert_default().extend(ports);
+    }
+    taken.map(in_order)
+}
+
 fn attributes(list: Option<Vec<Attribute>>, tags: Option<Vec<Tag>>) -> Attributes<'static> {
     let Some(list) = list else { return Attributes::Absent };
     let mut known = HostAttributes::default();
@@ -276,8 +309,14 @@ fn attributes(list: Option<Vec<Attribute>>, tags: Option<Vec<Tag>>) -> Attribute
             "ecs.os-type" => known.os_type = value,
             "ecs.capability.external" => known.external = true,
             "ecs.awsvpc-trunk-id" => known.trunk = value.is_some(),
-            _ if is_custom(&name) => known.marks.push((name.into(), value.unwrap_or_default())),
-            _ => {}
+            "" => {}
+            _ => {
+                let (name, value) = (Text::from(name), value.unwrap_or_default());
+                if is_custom(&name) {
+                    known.marks.push((name.clone(), value.clone()));
+                }
+                known.others.push((name, value));
+            }
         }
     }
     for Tag { key, value, .. } in tags.into_iter().flatten() {

@@ -93,6 +93,21 @@ pub fn admit(fleet: &Fleet, observation: &Observation<'_>) -> Admission {
                 _ => Admission::News,
             }
         }
+        Fact::Interfaces(fact) => admit_dated(fleet, &fact.instance_id, |machine| {
+            (at < machine.interfaces_at, machine.interfaces == Some(crate::machine::Interfaces::of(fact)))
+        }),
+        Fact::InstanceType(fact) => {
+            let held = fleet.names.find(&fact.name).and_then(|name| fleet.types.get(&name));
+            dated(false, held == Some(&crate::capacity::eni::TypeLimits::told(fact)))
+        }
+        Fact::Subnet(fact) => match fleet.names.find(&fact.id).and_then(|id| fleet.subnets.get(&id)) {
+            Some(held) => {
+                let same =
+                    held.free_addresses == fact.free_addresses && fleet.names.text(held.zone) == fact.zone.as_ref();
+                dated(at < held.told_at, same)
+            }
+            None => Admission::News,
+        },
         Fact::InstanceMissing { arn } => known(fleet.find_host(arn).is_some()),
         Fact::TaskMissing { arn } => {
             known(Key::find_arn(&fleet.names, arn).and_then(|key| fleet.tasks.find(&key)).is_some())
@@ -102,7 +117,17 @@ pub fn admit(fleet: &Fleet, observation: &Observation<'_>) -> Admission {
             let group = fleet.names.find(&format!("{}/{}", fact.place, fact.group));
             let cluster = fleet.names.find(&fact.cluster).and_then(|name| fleet.clusters.get(&name));
             match (group, cluster) {
-                (Some(group), Some(cluster)) if cluster.groups.contains(&group) => Admission::Duplicate,
+                (Some(group), Some(cluster))
+                    if cluster.groups.contains(&group)
+                        && cluster.providers.iter().any(|held| {
+                            fleet.names.text(held.name) == fact.name
+                                && held.group == group
+                                && held.managed_scaling == fact.managed_scaling
+                                && held.managed_termination_protection == fact.managed_termination_protection
+                        }) =>
+                {
+                    Admission::Duplicate
+                }
                 _ => Admission::News,
             }
         }

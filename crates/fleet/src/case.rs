@@ -280,6 +280,15 @@ impl Fleet {
         }
     }
 
+    /// A host in trouble is no room to rely on: what it has is counted apart.
+    fn touch_subject(&mut self, subject: Subject) {
+        match subject {
+            Subject::Host(slot) => self.touch(slot),
+            Subject::Machine(slot) => self.touch_machine(slot),
+            Subject::Cohort(_) => {}
+        }
+    }
+
     /// Opens a case.
     pub(crate) fn open_case(
         &mut self,
@@ -288,6 +297,7 @@ impl Fleet {
     ) -> Slot {
         self.cases.next_id += 1;
         let id = CaseId(self.cases.next_id);
+        self.touch_subject(subject);
         let next_of_subject = match self.first_case_mut(subject) {
             Some(first) => *first,
             None => NO_CASE,
@@ -373,6 +383,7 @@ impl Fleet {
         let Some(case) = self.cases.get(slot) else { return };
         let (id, subject, next, since) = (case.id, case.subject, case.next_of_subject, case.since);
         let (told, doubt) = (case.told, case.trouble == Trouble::Doubt);
+        self.touch_subject(subject);
         if let Some(first) = self.first_case_mut(subject) {
             if *first == slot {
                 *first = next;

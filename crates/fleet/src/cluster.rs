@@ -24,4 +24,19 @@ pub struct Cluster {
     /// Auto Scaling groups that feed it, `ACCOUNT/REGION/GROUP`: by its capacity providers, or because a member has
     /// registered here.
     pub groups: Vec<Name>,
+    /// Its capacity providers with an Auto Scaling group, as last described.
+    pub providers: Vec<Provider>,
+}
+
+/// A capacity provider that launches machines by an Auto Scaling group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provider {
+    /// Its name.
+    pub name: Name,
+    /// Its group, `ACCOUNT/REGION/GROUP`.
+    pub group: Name,
+    /// ECS itself sets how many machines the group wants: nobody else should.
+    pub managed_scaling: bool,
+    /// ECS keeps machines that run tasks from being scaled in.
+    pub managed_termination_protection: bool,
 }

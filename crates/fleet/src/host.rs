@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     key::Key,
     names::Name,
-    observation::{CheckStatus, InstanceStatus, Resources, Source},
+    observation::{CheckStatus, Gpus, InstanceStatus, Resources, Source},
+    pool::Shared,
     slab::{Keyed, NONE, Slot},
 };
 
@@ -78,6 +79,14 @@ pub struct Host {
     pub pending_tasks: u32,
     /// CPU and memory, as last told.
     pub resources: Option<Resources>,
+    /// GPUs, as last told.
+    pub gpus: Gpus,
+    /// Ports that are taken; `None` until told.
+    pub ports: Option<Shared>,
+    /// All attributes but the trunk's id, in the order of their names' numbers; `None` until told.
+    pub attributes: Option<Shared>,
+    /// Tasks here with a network interface of their own that are not over: counted as tasks come and go.
+    pub interfaces: u16,
     /// `registeredAt`, or 0.
     pub registered_at: Millis,
     /// `statusReason`.
@@ -211,6 +220,10 @@ impl Host {
             running_tasks: 0,
             pending_tasks: 0,
             resources: None,
+            gpus: Gpus::default(),
+            ports: None,
+            attributes: None,
+            interfaces: 0,
             registered_at: 0,
             status_reason: None,
             protected: None,

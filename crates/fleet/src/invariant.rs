@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    capacity::headroom::Headroom,
     case::Subject,
     cohort::Cohorts,
     journal::{Stage, Trouble},
@@ -40,7 +41,7 @@ pub const ALL: [Invariant; 21] = [
     Invariant { id: "I12", rule: "no page twice", not_judged_because: None },
     Invariant { id: "I13", rule: "one page a storm", not_judged_because: None },
     Invariant { id: "I14", rule: "beliefs converge to the truth", not_judged_because: None },
-    Invariant { id: "I15", rule: "capacity figures are true", not_judged_because: Some("capacity is not counted yet") },
+    Invariant { id: "I15", rule: "capacity figures are true", not_judged_because: None },
     Invariant { id: "I16", rule: "alarm states follow the model", not_judged_because: Some("there are no alarms yet") },
     Invariant { id: "I17", rule: "journal rows that were acted upon survive", not_judged_because: None },
     Invariant { id: "I18", rule: "muster keeps to its share of the API", not_judged_because: None },
@@ -131,6 +132,17 @@ pub fn check(fleet: &Fleet) -> Vec<Violation> {
     }
     if !recount.same_as(&fleet.cohorts) {
         wrong("books", "the running count of cohorts differs from a recount".to_owned());
+    }
+    let mut headroom = Headroom::default();
+    for (slot, host) in fleet.hosts.iter() {
+        headroom.include(&fleet.share(slot));
+        let interfaces = fleet.tasks_of(host).filter(|(_, task)| task.awsvpc).count();
+        if usize::from(host.interfaces) != interfaces {
+            wrong("I15", format!("{} holds {interfaces} interfaces", host.key.text(&fleet.names)));
+        }
+    }
+    if headroom != fleet.headroom {
+        wrong("I15", "the running count of headroom differs from a recount".to_owned());
     }
     violations
 }

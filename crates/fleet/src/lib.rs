@@ -8,13 +8,13 @@
 //! | the only door: an input goes in, effects come out | [`step`] |
 //! | dated facts and where they come from | [`observation`] |
 //! | what goes in and what is asked of the shell | [`input`], [`effect`] |
-//! | the beliefs themselves, packed | [`state`], [`host`], [`machine`], [`task`], [`cluster`], [`names`], [`key`], [`slab`] |
+//! | the beliefs themselves, packed | [`state`], [`host`], [`machine`], [`task`], [`cluster`], [`names`], [`pool`], [`key`], [`slab`] |
 //! | how facts become beliefs; duplicates, stale facts, gaps | `apply`, [`admission`], [`content`] |
 //! | roll call: witnesses to verdict, reasons, confidence | [`verdict`], [`judge`], [`roll_call`] |
 //! | open troubles and their one transition table; deadlines | [`case`], [`review`], [`timer`], [`look`] |
 //! | too many at once: doubt, named by its cohort | [`doubt`], [`cohort`] |
 //! | what may be done, and the single calls it is made of | [`remedy`] |
-//! | what tasks hold, and whether it can be had elsewhere | [`capacity`] |
+//! | what is free, what fits and why not, when it runs out | [`capacity`] |
 //! | how much is waited and tolerated, what may be disturbed and when | [`policy`] |
 //! | what an operator may ask for | [`operator`] |
 //! | who is told what | [`notice`] |
@@ -48,6 +48,7 @@ pub mod notice;
 pub mod observation;
 pub mod operator;
 pub mod policy;
+pub mod pool;
 pub mod remedy;
 pub mod repair;
 pub mod review;

@@ -6,7 +6,7 @@ use crate::{
     host::Millis,
     key::Key,
     names::Name,
-    observation::{Ec2State, ReachabilityStatus, Source},
+    observation::{Ec2State, InterfacesFact, ReachabilityStatus, Source},
     slab::{Keyed, NONE, Slot},
 };
 
@@ -29,6 +29,10 @@ pub struct Machine {
     pub membership: Dated<Membership>,
     /// SSM's view.
     pub ping: Dated<Ping>,
+    /// Network interfaces that EC2 sees on it.
+    pub interfaces: Option<Interfaces>,
+    /// When they were last counted, or 0.
+    pub interfaces_at: Millis,
     /// Spot interruption announced at, or 0.
     pub interruption_at: Millis,
     /// Rebalance recommended at, or 0.
@@ -119,6 +123,23 @@ pub struct Membership {
     pub launch_template: Option<Name>,
 }
 
+/// Network interfaces on a machine, the primary one among them, branch interfaces not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interfaces {
+    /// On all network cards.
+    pub attached: u16,
+    /// On network card 0.
+    pub on_first_card: u16,
+}
+
+impl Interfaces {
+    /// As EC2 tells them. No machine has more than 16 bits can count.
+    pub fn of(fact: &InterfacesFact<'_>) -> Self {
+        let count = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
+        Self { attached: count(fact.attached), on_first_card: count(fact.on_first_card) }
+    }
+}
+
 /// SSM's view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ping {
@@ -142,6 +163,8 @@ impl Machine {
             status: Dated::EMPTY,
             membership: Dated::EMPTY,
             ping: Dated::EMPTY,
+            interfaces: None,
+            interfaces_at: 0,
             interruption_at: 0,
             rebalance_at: 0,
             scheduled: None,

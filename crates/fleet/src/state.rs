@@ -6,6 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    capacity::{
+        eni::TypeLimits,
+        headroom::{Headroom, Touched},
+        placement::Subnet,
+    },
     case::Cases,
     cluster::Cluster,
     cohort::Cohorts,
@@ -18,7 +23,9 @@ use crate::{
     machine::Machine,
     names::{Name, Names},
     notice::Notices,
+    observation::HostPort,
     policy::Policy,
+    pool::Pool,
     repair::Repairs,
     slab::{NONE, Slab, Slot},
     task::{Departed, Task},
@@ -38,6 +45,16 @@ pub struct Fleet {
     pub(crate) watched: BTreeMap<Name, BTreeSet<Name>>,
     pub(crate) cases: Cases,
     pub(crate) cohorts: Cohorts,
+    /// Sets of attributes, by name and value, shared by the hosts that have them.
+    pub(crate) attribute_sets: Pool<(Name, Name)>,
+    /// Sets of ports that are taken.
+    pub(crate) port_sets: Pool<HostPort>,
+    /// What instance types can have, where EC2 has been asked.
+    pub(crate) types: BTreeMap<Name, TypeLimits>,
+    /// Subnets and their free addresses.
+    pub(crate) subnets: BTreeMap<Name, Subnet>,
+    /// What is free, counted as facts change.
+    pub(crate) headroom: Headroom,
     pub(crate) timers: Timers,
     pub(crate) repairs: Repairs,
     pub(crate) notices: Notices,
@@ -52,6 +69,9 @@ pub struct Fleet {
     pub(crate) now: Millis,
     #[serde(skip)]
     pub(crate) wanted: Wanted,
+    /// Hosts whose share of the headroom has changed in this step.
+    #[serde(skip)]
+    pub(crate) touched: Touched,
 }
 
 impl Fleet {
@@ -92,6 +112,7 @@ impl Fleet {
             trouble: None,
             first_seen: now,
             groups: Vec::new(),
+            providers: Vec::new(),
         })
     }
 
@@ -111,6 +132,7 @@ impl Fleet {
 
     /// Ties a host to its machine.
     pub(crate) fn link_machine(&mut self, host_slot: Slot, machine_slot: Slot) {
+        self.touch(host_slot);
         let Some(machine) = self.machines.get_mut(machine_slot) else { return };
         let next = std::mem::replace(&mut machine.first_host, host_slot);
         machine.registered_once = true;
@@ -135,6 +157,7 @@ impl Fleet {
 
     /// Takes a host out of the list of its machine.
     pub(crate) fn unlink_machine(&mut self, host_slot: Slot) {
+        self.touch(host_slot);
         let Some(host) = self.hosts.get_mut(host_slot) else { return };
         let machine_slot = std::mem::replace(&mut host.machine, NONE);
         let next = std::mem::replace(&mut host.next_on_machine, NONE);
@@ -178,6 +201,7 @@ impl Fleet {
     /// Forgets a host with all that hangs on it. Its cases are closed first.
     pub(crate) fn remove_host(&mut self, slot: Slot, why: &str, effects: &mut Vec<Effect>) {
         let before = self.standing(slot);
+        self.touch(slot);
         self.close_cases_of_host(slot, why, effects);
         let tasks: Vec<Slot> = match self.hosts.get(slot) {
             Some(host) => self.tasks_of(host).map(|(task, _)| task).collect(),
@@ -190,6 +214,8 @@ impl Fleet {
         self.unlink_machine(slot);
         self.recount_removed(&before);
         if let Some(host) = self.hosts.remove(slot) {
+            self.attribute_sets.release(host.attributes);
+            self.port_sets.release(host.ports);
             self.gaps.remove(&host.key);
             self.remember_host(host.key, host.version, self.now);
         }

@@ -38,6 +38,7 @@ pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect>
     }
     fleet.meet_deadlines(&mut effects);
     fleet.voice_wishes(&mut effects);
+    fleet.settle_headroom();
     let wake_at = fleet.timers.first();
     if wake_at != woken_before
         && let Some(at) = wake_at

@@ -43,6 +43,8 @@ fn instance(host: u8, version: i64, connected: bool, status: InstanceStatus) -> 
         pending_tasks: Some(0),
         registered_at: None,
         resources: None,
+        gpus: None,
+        ports: None,
         capacity_provider: None,
         attributes: Attributes::Known(Box::new(HostAttributes {
             zone: Some(ZONES[usize::from(host) % 3].into()),

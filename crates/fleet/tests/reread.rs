@@ -117,6 +117,8 @@ fn host(
         pending_tasks: None,
         registered_at: None,
         resources: None,
+        gpus: None,
+        ports: None,
         capacity_provider: None,
         attributes: Attributes::Absent,
     })

@@ -6,8 +6,8 @@ use crate::{
     world::{
         Change, CheckKind, CheckStatus, EniStatus, HostId, HostState, MachineId, MachineState, Namer, Place, Rollout,
         ServiceId, Task, TaskId, What, World,
-        change::{ServiceAction, Stage},
-        read::RESERVED_PORTS,
+        change::{Closest, ServiceAction, Stage},
+        placement::Protocol,
     },
 };
 
@@ -35,6 +35,11 @@ pub fn event(world: &World, change: &Change) -> Vec<u8> {
     let mut out = Vec::with_capacity(3_072);
     write_event(world, change, &mut out);
     out
+}
+
+/// The id of a host's GPU: the position is all that is known of it.
+pub(crate) fn gpu_id(gpu: u8) -> String {
+    format!("GPU-{gpu:08x}")
 }
 
 struct Json<'a> {
@@ -167,9 +172,10 @@ impl Json<'_> {
         self.millis(found.registered_at);
         if let Some(resources) = world.resources(host, state) {
             self.raw(r#","registeredResources":["#);
-            self.resources(resources.cpu, resources.memory_mib);
+            self.resources(host, state, (resources.cpu, resources.memory_mib), (resources.gpus, 0), false);
             self.raw(r#"],"remainingResources":["#);
-            self.resources(resources.cpu_left, resources.memory_left_mib);
+            let left = (resources.cpu_left, resources.memory_left_mib);
+            self.resources(host, state, left, (resources.gpus, resources.gpus_taken), true);
             self.raw("]");
         }
         self.raw(r#","status":""#);
@@ -196,18 +202,40 @@ impl Json<'_> {
         self.raw("}}");
     }
 
-    fn resources(&mut self, cpu: i32, memory: i32) {
+    fn resources(
+        &mut self,
+        host: HostId,
+        state: &HostState,
+        (cpu, memory): (i32, i32),
+        (gpus, gpus_taken): (u8, u16),
+        remaining: bool,
+    ) {
         self.raw(r#"{"name":"CPU","type":"INTEGER","integerValue":"#);
         self.number(i64::from(cpu));
         self.raw(r#"},{"name":"MEMORY","type":"INTEGER","integerValue":"#);
         self.number(i64::from(memory));
-        self.raw(r#"},{"name":"PORTS","type":"STRINGSET","stringSetValue":["#);
-        for (at, port) in RESERVED_PORTS.iter().enumerate() {
-            self.raw(if at == 0 { "\"" } else { ",\"" });
-            self.raw(port);
-            self.raw("\"");
+        self.raw("}");
+        for (name, protocol) in [("PORTS", Protocol::Tcp), ("PORTS_UDP", Protocol::Udp)] {
+            self.raw(r#",{"name":""#);
+            self.raw(name);
+            self.raw(r#"","type":"STRINGSET","stringSetValue":["#);
+            for (at, port) in self.world.ports_taken(host, state, protocol, remaining).into_iter().enumerate() {
+                self.raw(if at == 0 { "\"" } else { ",\"" });
+                self.number(i64::from(port));
+                self.raw("\"");
+            }
+            self.raw("]}");
         }
-        self.raw(r#"]},{"name":"PORTS_UDP","type":"STRINGSET","stringSetValue":[]}"#);
+        if gpus > 0 {
+            self.raw(r#",{"name":"GPU","type":"STRINGSET","stringSetValue":["#);
+            let free = (0..gpus).filter(|gpu| gpus_taken & 1 << gpu == 0);
+            for (at, gpu) in free.enumerate() {
+                self.raw(if at == 0 { "\"" } else { ",\"" });
+                self.raw(&gpu_id(gpu));
+                self.raw("\"");
+            }
+            self.raw("]}");
+        }
     }
 
     fn health(&mut self, change: &Change, host: HostId, check: CheckKind, status: CheckStatus, since: Moment) {
@@ -308,16 +336,7 @@ impl Json<'_> {
         self.raw(r#"","lastStatus":""#);
         self.raw(task.said.last.word());
         self.raw(r#"","group":""#);
-        match task.service.and_then(|service| world.service(service)) {
-            Some(service) => {
-                self.raw("service:");
-                self.raw(&service.name);
-            }
-            None => {
-                self.raw("family:");
-                self.raw(definition.map_or("", |definition| &definition.family));
-            }
-        }
+        self.raw(&world.task_group(task));
         self.raw(if machine.is_some_and(|machine| machine.external) {
             r#"","launchType":"EXTERNAL"#
         } else {
@@ -390,7 +409,7 @@ impl Json<'_> {
         }
     }
 
-    fn service(&mut self, change: &Change, service: ServiceId, action: ServiceAction, closest: Option<HostId>) {
+    fn service(&mut self, change: &Change, service: ServiceId, action: ServiceAction, closest: Closest) {
         let world = self.world;
         let arn = world.service_arn(service);
         self.envelope(change, "aws.ecs", "ECS Service Action", |json| json.string(&arn));
@@ -402,9 +421,12 @@ impl Json<'_> {
         let cluster = world.service(service).and_then(|service| world.cluster(service.cluster));
         self.raw(cluster.map_or("", |cluster| &cluster.arn));
         self.raw("\"");
-        if let Some(host) = closest {
+        if closest[0].is_some() {
             self.raw(r#","containerInstanceArns":["#);
-            self.host_arn(host);
+            for (at, host) in closest.into_iter().flatten().enumerate() {
+                self.raw(if at == 0 { "" } else { "," });
+                self.host_arn(host);
+            }
             self.raw("]");
         }
         if let ServiceAction::PlacementFailure(why) = action {

@@ -13,6 +13,7 @@
 //! | the engine's loop against it, in process and in virtual time | [`direct`] |
 //! | the account on the wire, for real AWS clients | [`face`] |
 //! | queues, topics, rules and their patterns | [`queue`], [`topic`], [`bus`], [`pattern`] |
+//! | metrics and alarms | [`metric`], [`alarm`] |
 //! | changes as EventBridge events | [`events`] |
 //! | what becomes of them on the way | [`courier`] |
 //! | what goes wrong with events and calls | [`faults`] |
@@ -20,11 +21,13 @@
 //! | the API's token buckets | [`throttle`] |
 //! | whether what was recorded can stand beside the truth | [`judges`] |
 //! | seeded stories by the thousand, lived and judged | [`swarm`] |
+//! | small clusters and tasks by chance, and the scheduler's answers about them | [`twin`] |
 //! | virtual time, and chance that can be repeated | [`clock`], [`seed`] |
 
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod alarm;
 pub mod bus;
 pub mod clock;
 pub mod command;
@@ -34,6 +37,7 @@ pub mod events;
 pub mod face;
 pub mod faults;
 pub mod judges;
+pub mod metric;
 pub mod pattern;
 pub mod queue;
 pub mod scenario;
@@ -43,4 +47,5 @@ pub mod swarm;
 pub mod throttle;
 pub mod timeline;
 pub mod topic;
+pub mod twin;
 pub mod world;

@@ -4,7 +4,7 @@ use crate::{
     clock::Moment,
     faults::Faults,
     seed::Purpose,
-    world::{Boots, ClusterId, GroupId, MachineId, MachineState, PlaceId, ServiceId, TemplateId, World},
+    world::{Boots, ClusterId, GroupId, MachineId, MachineState, PlaceId, Placement, ServiceId, TemplateId, World},
 };
 
 /// Something planned.
@@ -107,6 +107,22 @@ pub enum Deed {
         service: ServiceId,
         /// Protected.
         protected: bool,
+    },
+    /// Somebody attaches network interfaces by hand, so many a machine, or takes them off again.
+    AttachInterfaces {
+        /// To which machines.
+        whom: Cohort,
+        /// How many.
+        to: u8,
+    },
+    /// The subnet of a zone has so many free addresses left; `None`: as many as ever.
+    FreeAddresses {
+        /// Where.
+        place: PlaceId,
+        /// Which.
+        zone: u8,
+        /// How many.
+        to: Option<u32>,
     },
     /// A container instance is tagged.
     Tag {
@@ -292,12 +308,19 @@ impl Deed {
                     return;
                 };
                 for _ in 0..*count {
-                    if let Err(why) = world.run_task(cluster, definition) {
-                        tracing::debug!(why, "a planned task found no room");
+                    if let Err(refused) = world.run_task(cluster, definition, None, &Placement::default()) {
+                        tracing::debug!(why = refused.why.word(), "a planned task found no room");
                     }
                 }
             }
             Self::ProtectTasks { service, protected } => refused(world.protect_tasks(*service, *protected)),
+            Self::AttachInterfaces { whom, to } => {
+                for machine in whom.members(world) {
+                    refused(world.attach_interfaces(machine, *to));
+                }
+            }
+            Self::FreeAddresses { place, zone, to: Some(free) } => world.leave_addresses(*place, *zone, *free),
+            Self::FreeAddresses { place, zone, to: None } => world.set_other_addresses(*place, *zone, 0),
             Self::Tag { whom, tags } => {
                 for machine in whom.members(world) {
                     let Some(host) = world.registration(machine) else { continue };

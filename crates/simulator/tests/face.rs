@@ -158,14 +158,23 @@ async fn what_is_not_answered_is_named_in_the_shape_of_its_protocol() {
             "{}",
             answer.text()
         );
-        let answer = client.service_form("autoscaling", "Action=ExecutePolicy&Version=2011-01-01");
-        assert!(answer.text().contains("<ErrorResponse") && answer.text().contains("autoscaling:ExecutePolicy"));
+        let answer = client.service_form("autoscaling", "Action=DetachInstances&Version=2011-01-01");
+        assert!(answer.text().contains("<ErrorResponse") && answer.text().contains("autoscaling:DetachInstances"));
         let answer = client.form("Action=Nothing&Version=1");
         assert_eq!(answer.code(), "InvalidAction");
-        let path = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
-        let answer =
-            client.post(path, &[("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")], b"");
+        let path = "/service/SomeOtherServiceVersion20260101/operation/PutMetricData";
+        let cbor = [("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")];
+        let answer = client.post(path, &cbor, b"");
         assert!(answer.status == 400 && answer.text().contains("smithy-rpc-v2-cbor"), "{}", answer.text());
+        let path = "/service/GraniteServiceVersion20100801/operation/PutDashboard";
+        let monitoring = PRESENT.replace("/ecs/", "/monitoring/");
+        let answer = client.post(path, &[&cbor[..], &[("authorization", &*monitoring)]].concat(), b"\xa0");
+        assert!(
+            answer.status == 400 && answer.headers.contains("content-type: application/cbor"),
+            "{}",
+            answer.headers
+        );
+        assert!(answer.text().contains("monitoring:PutDashboard"), "{}", answer.text());
         let headers = [("x-amz-target", "AmazonEC2ContainerServiceV20141113.ListClusters"), ("authorization", PRESENT)];
         assert_eq!(client.post("/", &headers, b"{\"a\":").code(), "SerializationException");
         assert_eq!(client.post("/_muster/nothing", &[], b"").status, 404);

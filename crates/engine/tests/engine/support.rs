@@ -51,6 +51,8 @@ pub(crate) fn instance(host: u32, version: i64, connected: bool) -> Fact<'static
         pending_tasks: Some(0),
         registered_at: None,
         resources: None,
+        gpus: None,
+        ports: None,
         capacity_provider: None,
         attributes: Attributes::Absent,
     })

@@ -1,6 +1,7 @@
 //! Clusters and their capacity providers.
 
 use crate::{
+    cluster::Provider,
     effect::Effect,
     names::Name,
     observation::{CapacityProviderFact, ClusterFact},
@@ -41,6 +42,21 @@ impl Fleet {
         let group = self.names.keep(&format!("{}/{}", fact.place, fact.group));
         let cluster = self.cluster_mut(&fact.cluster).arn;
         self.note_group(cluster, group);
+        let provider = Provider {
+            name: self.names.keep(&fact.name),
+            group,
+            managed_scaling: fact.managed_scaling,
+            managed_termination_protection: fact.managed_termination_protection,
+        };
+        for slot in self.hosts_in(cluster) {
+            self.touch(slot);
+        }
+        if let Some(cluster) = self.clusters.get_mut(&cluster) {
+            match cluster.providers.iter_mut().find(|held| held.name == provider.name) {
+                Some(held) => *held = provider,
+                None => cluster.providers.push(provider),
+            }
+        }
         let members: Vec<Slot> =
             self.machines.iter().filter(|(_, machine)| machine.group() == Some(group)).map(|(slot, _)| slot).collect();
         for slot in members {

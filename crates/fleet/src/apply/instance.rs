@@ -9,8 +9,9 @@ use crate::{
     id::Arn,
     journal::Record,
     key::Key,
-    names::HASHER,
-    observation::{Attributes, InstanceFact, InstanceStatus},
+    names::{HASHER, Name, Names},
+    observation::{Attributes, HostAttributes, InstanceFact, InstanceStatus},
+    pool::Pool,
     slab::{NONE, Slot},
     state::{Fleet, millis, place_of},
     timer::{Timer, slotted},
@@ -46,6 +47,7 @@ impl Fleet {
         }
         self.note_gap(slot, fact, road, order, effects);
         let before = self.standing(slot);
+        self.touch(slot);
         let moved = self.believe_instance(slot, fact, road);
         self.tie_to_machine(slot, fact, effects);
         let open_case = self.hosts.get(slot).is_some_and(|host| host.first_case != crate::case::NO_CASE);
@@ -148,6 +150,13 @@ impl Fleet {
         }
         if fact.resources.is_some() {
             host.resources = fact.resources;
+            host.gpus = fact.gpus.unwrap_or_default();
+        }
+        if let Some(ports) = fact.ports.as_deref()
+            && host.ports.is_none_or(|held| self.port_sets.list(held) != ports)
+        {
+            let held = host.ports.replace(self.port_sets.keep(ports));
+            self.port_sets.release(held);
         }
         if let Some(version) = fact.agent_version.as_deref()
             && host.agent_version.is_none_or(|held| names.text(held) != version)
@@ -162,7 +171,8 @@ impl Fleet {
         {
             host.capacity_provider = Some(names.keep(provider));
         }
-        believe_attributes(host, names, &fact.attributes, &self.policy.protection, road.is_look());
+        let sets = &mut self.attribute_sets;
+        believe_attributes(host, (names, sets), &fact.attributes, &self.policy.protection, road.is_look());
         moved
     }
 
@@ -195,7 +205,7 @@ impl Fleet {
 /// Reads the attributes, unless they are the very bytes that were read last time.
 fn believe_attributes(
     host: &mut Host,
-    names: &mut crate::names::Names,
+    (names, sets): (&mut Names, &mut Pool<(Name, Name)>),
     attributes: &Attributes<'_>,
     protection: &crate::policy::Protection,
     looked: bool,
@@ -227,4 +237,27 @@ fn believe_attributes(
     }
     host.external = known.external;
     host.trunk = known.trunk;
+    let held = host.attributes.replace(sets.keep(&attribute_set(host, names, &known)));
+    sets.release(held);
+}
+
+/// All attributes of a host but its trunk's id, which no other host has: those believed by their names, and the others.
+fn attribute_set(host: &Host, names: &mut Names, known: &HostAttributes<'_>) -> Vec<(Name, Name)> {
+    let nothing = names.keep("");
+    let believed = [
+        ("ecs.availability-zone", host.zone),
+        ("ecs.instance-type", host.instance_type),
+        ("ecs.ami-id", host.ami),
+        ("ecs.subnet-id", host.subnet),
+        ("ecs.os-type", host.os_type),
+        ("ecs.capability.external", host.external.then_some(nothing)),
+    ];
+    let mut set: Vec<(Name, Name)> =
+        known.others.iter().map(|(name, value)| (names.keep(name), names.keep(value))).collect();
+    set.extend(believed.into_iter().filter_map(|(name, value)| value.map(|value| (names.keep(name), value))));
+    // Of an attribute told twice the last word counts, as everywhere.
+    set.reverse();
+    set.sort_by_key(|(name, _)| *name);
+    set.dedup_by_key(|(name, _)| *name);
+    set
 }

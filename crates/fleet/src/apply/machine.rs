@@ -5,8 +5,8 @@ use crate::{
     effect::Effect,
     host::Millis,
     key::Key,
-    machine::{Membership, Ping, StatusChecks},
-    observation::{AutoScalingFact, Ec2State, Ec2StatusFact, LifecycleFact, LifecycleStage, SsmFact},
+    machine::{Interfaces, Membership, Ping, StatusChecks},
+    observation::{AutoScalingFact, Ec2State, Ec2StatusFact, InterfacesFact, LifecycleFact, LifecycleStage, SsmFact},
     slab::Slot,
     state::{Fleet, millis},
 };
@@ -29,6 +29,7 @@ impl Fleet {
             Some(machine) => self.hosts_of(machine),
             None => return,
         };
+        self.touch_machine(slot);
         let before: Vec<_> = hosts.iter().map(|&host| (host, self.standing(host))).collect();
         if change(self, slot) {
             for &host in &hosts {
@@ -62,6 +63,17 @@ impl Fleet {
             machine.scheduled = fact.scheduled.as_deref().map(Into::into);
             state || status
         });
+    }
+
+    /// No trouble hangs on interfaces: nothing is reviewed.
+    pub(super) fn apply_interfaces(&mut self, fact: &InterfacesFact<'_>, road: Road) {
+        let Some(slot) = self.find_machine(&fact.instance_id) else { return };
+        self.touch_machine(slot);
+        let Some(machine) = self.machines.get_mut(slot).filter(|machine| machine.interfaces_at <= road.at) else {
+            return;
+        };
+        machine.interfaces = Some(Interfaces::of(fact));
+        machine.interfaces_at = road.at;
     }
 
     pub(super) fn apply_spot(&mut self, id: &str, road: Road, interruption: bool) {

@@ -4,6 +4,7 @@ mod cluster;
 mod health;
 mod instance;
 mod machine;
+mod supply;
 mod sweep;
 mod task;
 
@@ -82,6 +83,9 @@ impl Fleet {
             Fact::AutoScaling(fact) => self.apply_auto_scaling(fact, road, effects),
             Fact::Lifecycle(fact) => self.apply_lifecycle(fact, road, effects),
             Fact::Ssm(fact) => self.apply_ssm(fact, road, effects),
+            Fact::Interfaces(fact) => self.apply_interfaces(fact, road),
+            Fact::InstanceType(fact) => self.apply_instance_type(fact),
+            Fact::Subnet(fact) => self.apply_subnet(fact, road),
             Fact::ServiceAction(_) | Fact::Deployment(_) | Fact::LaunchFailed(_) | Fact::Unknown { .. } => {
                 if let Some(print) = crate::admission::content_print(observation) {
                     self.contents.remember(print);

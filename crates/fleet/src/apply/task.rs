@@ -44,13 +44,19 @@ impl Fleet {
         } else {
             gap
         };
+        let (mut came_by_interface, mut host) = (false, NONE);
         if let Some(task) = self.tasks.get_mut(slot) {
             task.version = fact.version.unwrap_or(held);
             task.fact_at = task.fact_at.max(road.at.min(self.now));
             task.status = fact.last_status;
             task.desired_running = fact.desired_running;
             task.gap = gap;
+            came_by_interface = fact.awsvpc && !task.awsvpc;
             task.awsvpc |= fact.awsvpc;
+            host = task.host;
+        }
+        if came_by_interface {
+            self.count_interface(host, true);
         }
         if unplaced && let Some(arn) = fact.instance.as_deref() {
             let host = self.host_for_task(arn, &fact.cluster);
@@ -111,6 +117,9 @@ impl Fleet {
     fn place_task(&mut self, slot: Slot, host_slot: Slot) {
         let Some(host) = self.hosts.get_mut(host_slot) else { return };
         let next = std::mem::replace(&mut host.first_task, slot);
+        if self.tasks.get(slot).is_some_and(|task| task.awsvpc) {
+            self.count_interface(host_slot, true);
+        }
         if let Some(task) = self.tasks.get_mut(slot) {
             task.host = host_slot;
             task.next = next;
@@ -118,6 +127,17 @@ impl Fleet {
         }
         if let Some(task) = self.tasks.get_mut(next) {
             task.previous = slot;
+        }
+    }
+
+    /// A task with an interface of its own has come to a host, or has left it.
+    fn count_interface(&mut self, host: Slot, came: bool) {
+        if self.hosts.get(host).is_none() {
+            return;
+        }
+        self.touch(host);
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.interfaces = if came { host.interfaces.saturating_add(1) } else { host.interfaces.saturating_sub(1) };
         }
     }
 
@@ -133,6 +153,9 @@ impl Fleet {
         if task.gap {
             self.gaps.remove(&task.key);
         }
+        if task.awsvpc {
+            self.count_interface(task.host, false);
+        }
         if let Some(next) = self.tasks.get_mut(task.next) {
             next.previous = task.previous;
         }
@@ -146,6 +169,7 @@ impl Fleet {
         }
         if let Some(host) = self.hosts.get(task.host).filter(|host| host.hearsay && host.first_task == NONE) {
             debug_assert_eq!(host.machine, NONE);
+            self.touch(task.host);
             self.hosts.remove(task.host);
         }
         self.remember_task(task.key, version.unwrap_or(task.version).max(task.version), task.fact_at);

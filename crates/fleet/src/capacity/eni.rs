@@ -1,46 +1,159 @@
 //! How many tasks with an interface of their own a machine takes, by its type (aws-semantics D).
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{hash::BuildHasher as _, sync::OnceLock};
+
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use crate::{names::HASHER, observation::InstanceTypeFact};
 
 /// Interfaces and branch interfaces by instance type, as EC2's own descriptions and the controllers of EKS have them.
 const LIMITS: &str = include_str!("eni-limits.csv");
 
+/// Types whose interfaces are spread over several network cards, and how many card 0 has of them, as EC2 documents its
+/// network cards. What DescribeInstanceTypes says comes first.
+const FIRST_CARD: [(&str, u32); 17] = [
+    ("c6in.32xlarge", 8),
+    ("c6in.metal", 8),
+    ("dl1.24xlarge", 15),
+    ("g6e.24xlarge", 10),
+    ("g6e.48xlarge", 10),
+    ("m6idn.32xlarge", 8),
+    ("m6idn.metal", 8),
+    ("m6in.32xlarge", 8),
+    ("m6in.metal", 8),
+    ("p4d.24xlarge", 15),
+    ("p4de.24xlarge", 15),
+    ("p5.48xlarge", 2),
+    ("r6idn.32xlarge", 8),
+    ("r6in.32xlarge", 8),
+    ("r6in.metal", 8),
+    ("trn1.32xlarge", 5),
+    ("trn1n.32xlarge", 5),
+];
+
+/// What EC2 has told of an instance type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeLimits {
+    /// Interfaces over all network cards; 0 when what was told makes no sense.
+    pub max_interfaces: u32,
+    /// Interfaces of each network card; empty when not told, or when they do not add up.
+    pub cards: Vec<u32>,
+    /// Virtual CPUs.
+    pub vcpus: Option<u32>,
+    /// Memory in MiB.
+    pub memory_mib: Option<u32>,
+    /// GPUs.
+    pub gpus: u32,
+}
+
+impl TypeLimits {
+    /// As DescribeInstanceTypes tells them. Cards that do not add up to the whole are not believed.
+    pub fn told(fact: &InstanceTypeFact<'_>) -> Self {
+        let sum: u64 = fact.cards.iter().map(|card| u64::from(*card)).sum();
+        let cards = if sum == u64::from(fact.max_interfaces) { fact.cards.clone() } else { Vec::new() };
+        Self {
+            max_interfaces: fact.max_interfaces,
+            cards,
+            vcpus: fact.vcpus.filter(|vcpus| *vcpus > 0),
+            memory_mib: fact.memory_mib.filter(|memory| *memory > 0),
+            gpus: fact.gpus,
+        }
+    }
+}
+
+/// How many interfaces for tasks a machine has. What ECS documents counts all network cards; whether it fills others
+/// than card 0 is documented nowhere, so that there the truth lies between two figures (spec D.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotLimit {
+    /// With network card 0 alone.
+    pub low: u32,
+    /// With all network cards: what the scheduler goes by.
+    pub high: u32,
+    /// Interfaces of the machine on all cards, the primary one included.
+    pub interfaces: u32,
+    /// Branch interfaces of its trunk; 0 without one.
+    pub branches: u32,
+}
+
 /// The limits of one instance type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limits {
+    name: &'static str,
     interfaces: u32,
     branches: Option<u32>,
 }
 
-fn table() -> &'static BTreeMap<&'static str, Limits> {
-    static TABLE: OnceLock<BTreeMap<&'static str, Limits>> = OnceLock::new();
+fn table() -> &'static HashTable<Limits> {
+    static TABLE: OnceLock<HashTable<Limits>> = OnceLock::new();
     TABLE.get_or_init(|| {
         let read = |line: &'static str| {
             let mut columns = line.split(',');
             let (name, interfaces, branches) = (columns.next()?, columns.next()?, columns.next()?);
-            Some((name, Limits { interfaces: interfaces.parse().ok()?, branches: branches.parse().ok() }))
+            Some(Limits { name, interfaces: interfaces.parse().ok()?, branches: branches.parse().ok() })
         };
-        LIMITS.lines().skip(1).filter_map(read).collect()
+        let mut table = HashTable::new();
+        for limits in LIMITS.lines().skip(1).filter_map(read) {
+            table.insert_unique(HASHER.hash_one(limits.name), limits, |limits| HASHER.hash_one(limits.name));
+        }
+        table
     })
 }
 
-/// Tasks of network mode awsvpc that ECS places on a machine of this type: with a trunk the branches and what is left of
-/// the other interfaces, without one all interfaces but the first. `None`: the type, or its branches, are not known.
+fn listed(instance_type: &str) -> Option<Limits> {
+    table().find(HASHER.hash_one(instance_type), |limits| limits.name == instance_type).copied()
+}
+
+/// Interfaces for tasks of a machine of this type: with a trunk the branches and what is left of the other interfaces
+/// but two, without one all interfaces but the first. `None`: the type, or its branches, are not known.
+pub fn slot_limit(instance_type: &str, told: Option<&TypeLimits>, trunk: bool) -> Option<SlotLimit> {
+    let listed = listed(instance_type);
+    let told = told.filter(|told| told.max_interfaces > 0);
+    let interfaces = told.map(|told| told.max_interfaces).or(listed.map(|listed| listed.interfaces))?;
+    let documented = || FIRST_CARD.iter().find(|(name, _)| *name == instance_type).map(|(_, first)| *first);
+    let first_card = match told.and_then(|told| told.cards.first().copied()) {
+        Some(first) => first,
+        None => documented().unwrap_or(interfaces),
+    };
+    let first_card = first_card.min(interfaces);
+    let (branches, own) = match trunk {
+        true => (listed.and_then(|listed| listed.branches)?, 2),
+        false => (0, 1),
+    };
+    Some(SlotLimit {
+        low: branches.saturating_add(first_card.saturating_sub(own)),
+        high: branches.saturating_add(interfaces.saturating_sub(own)),
+        interfaces,
+        branches,
+    })
+}
+
+/// Tasks of network mode awsvpc that ECS places on a machine of this type, by the table alone. `None`: the type, or its
+/// branches, are not known.
 pub fn task_limit(instance_type: &str, trunk: bool) -> Option<u32> {
-    let limits = table().get(instance_type)?;
-    match trunk {
-        true => limits.branches.map(|branches| branches + limits.interfaces.saturating_sub(2)),
-        false => Some(limits.interfaces.saturating_sub(1)),
-    }
+    slot_limit(instance_type, None, trunk).map(|limit| limit.high)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn told(max_interfaces: u32, cards: &[u32]) -> TypeLimits {
+        TypeLimits::told(&InstanceTypeFact {
+            name: "x".into(),
+            max_interfaces,
+            cards: cards.to_vec(),
+            vcpus: None,
+            memory_mib: None,
+            gpus: 0,
+        })
+    }
+
     #[test]
     fn the_documented_limits_come_out() {
-        for (name, without, with) in [("c5.large", 2, 10), ("m5.xlarge", 3, 20), ("m6i.8xlarge", 7, 90)] {
+        for (name, without, with) in
+            [("c5.large", 2, 10), ("m5.xlarge", 3, 20), ("m6i.8xlarge", 7, 90), ("p4d.24xlarge", 59, 120)]
+        {
             assert_eq!((task_limit(name, false), task_limit(name, true)), (Some(without), Some(with)), "{name}");
         }
     }
@@ -49,10 +162,33 @@ mod tests {
     fn what_is_not_known_is_said_to_be_unknown() {
         assert_eq!(task_limit("x9.mega", false), None);
         assert_eq!(task_limit("a1.metal", true), None);
+        assert_eq!(slot_limit("x9.mega", Some(&told(0, &[])), false), None);
+        assert_eq!(slot_limit("x9.mega", Some(&told(8, &[8])), true), None);
     }
 
     #[test]
-    fn every_line_of_the_table_is_read() {
+    fn a_type_that_is_not_listed_goes_by_what_ec2_tells() {
+        let limit =
+            |limits: &TypeLimits| slot_limit("x9.mega", Some(limits), false).map(|limit| (limit.low, limit.high));
+        assert_eq!(limit(&told(8, &[])), Some((7, 7)));
+        assert_eq!(limit(&told(16, &[8, 8])), Some((7, 15)));
+        assert_eq!(limit(&told(16, &[8, 9])), Some((15, 15)), "cards that do not add up are not believed");
+        assert_eq!(limit(&told(1, &[1])), Some((0, 0)));
+        assert_eq!(limit(&told(u32::MAX, &[])), Some((u32::MAX - 1, u32::MAX - 1)));
+    }
+
+    #[test]
+    fn several_network_cards_make_a_range() {
+        let limit = |trunk| slot_limit("p4d.24xlarge", None, trunk).map(|limit| (limit.low, limit.high));
+        assert_eq!((limit(false), limit(true)), (Some((14, 59)), Some((75, 120))));
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_read_and_every_type_with_several_cards_is_in_it() {
         assert_eq!(table().len(), LIMITS.lines().count() - 1);
+        for (name, first) in FIRST_CARD {
+            let interfaces = listed(name).map_or(0, |limits| limits.interfaces);
+            assert!(interfaces > first && interfaces.is_multiple_of(first), "{name}");
+        }
     }
 }

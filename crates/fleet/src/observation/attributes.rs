@@ -1,4 +1,4 @@
-//! The few container instance attributes that matter, out of two dozen or more.
+//! Container instance attributes: the few that beliefs hang on by their names, and the rest for the placement of tasks.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -44,6 +44,10 @@ pub struct HostAttributes<'a> {
     /// Custom attributes, name and value, in the order they came; an attribute without a value has an empty one.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<(Text<'a>, Text<'a>)>,
+    /// All other attributes but the trunk's id, one's own among them, as `marks` has them: what placement constraints
+    /// and the requirements of tasks may ask for.
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<(Text<'a>, Text<'a>)>,
 }
 
 /// Whether an attribute of this name is somebody's own: the agent and AWS begin theirs with `ecs.` and `com.amazonaws.`

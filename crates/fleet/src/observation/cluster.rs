@@ -36,4 +36,23 @@ pub struct CapacityProviderFact<'a> {
     /// Region and account of the group, `ACCOUNT/REGION`.
     #[serde(borrow)]
     pub place: Text<'a>,
+    /// `managedScaling.status` is ENABLED: ECS itself sets how many machines the group wants.
+    #[serde(default)]
+    pub managed_scaling: bool,
+    /// `managedTerminationProtection` is ENABLED: ECS keeps machines that run tasks from being scaled in.
+    #[serde(default)]
+    pub managed_termination_protection: bool,
+}
+
+/// A subnet that tasks with an interface of their own may be given addresses from (spec D.1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubnetFact<'a> {
+    /// `subnet-…`.
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    /// Availability zone.
+    #[serde(borrow)]
+    pub zone: Text<'a>,
+    /// `AvailableIpAddressCount`.
+    pub free_addresses: u32,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Resources, Text};
+use super::{Attributes, Gpus, HostPort, Resources, Text};
 
 /// ECS Container Instance State Change, or one element of DescribeContainerInstances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,12 @@ pub struct InstanceFact<'a> {
     /// CPU and memory, when both are told whole.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resources: Option<Resources>,
+    /// GPUs, where the host has any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gpus: Option<Gpus>,
+    /// Ports that are taken, by tasks or reserved, in order; `None` when nothing is told of ports.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ports: Option<Vec<HostPort>>,
     /// `capacityProviderName`.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub capacity_provider: Option<Text<'a>>,

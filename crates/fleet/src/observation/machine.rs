@@ -177,3 +177,38 @@ pub struct SsmFact<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub platform: Option<Text<'a>>,
 }
+
+/// The network interfaces that EC2 sees on one machine, whoever attached them. Branch interfaces are not among them
+/// (spec D.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfacesFact<'a> {
+    /// `i-…`.
+    #[serde(borrow)]
+    pub instance_id: Text<'a>,
+    /// How many are attached, being attached or being detached, on all network cards; the primary one is among them.
+    pub attached: u32,
+    /// Of those, on network card 0.
+    pub on_first_card: u32,
+}
+
+/// What machines of one type can have (spec D.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceTypeFact<'a> {
+    /// `m6i.large`.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// `MaximumNetworkInterfaces`, over all cards.
+    pub max_interfaces: u32,
+    /// `MaximumNetworkInterfaces` of each network card, by its index; empty when not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cards: Vec<u32>,
+    /// Virtual CPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcpus: Option<u32>,
+    /// Memory in MiB, of which a host can offer somewhat less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+    /// GPUs.
+    #[serde(default)]
+    pub gpus: u32,
+}

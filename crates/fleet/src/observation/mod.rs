@@ -18,13 +18,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use attributes::{Attributes, HostAttributes, is_custom};
-pub use cluster::{CapacityProviderFact, ClusterFact};
+pub use cluster::{CapacityProviderFact, ClusterFact, SubnetFact};
 pub use health::{CheckStatus, HealthCheck, HealthFact};
 pub use instance::{InstanceFact, InstanceStatus};
 pub use machine::{
-    AutoScalingFact, Ec2State, Ec2StatusFact, LaunchFailure, LifecycleFact, LifecycleStage, ReachabilityStatus, SsmFact,
+    AutoScalingFact, Ec2State, Ec2StatusFact, InstanceTypeFact, InterfacesFact, LaunchFailure, LifecycleFact,
+    LifecycleStage, ReachabilityStatus, SsmFact,
 };
-pub use resources::{Amounts, Resources, amount, is_interface};
+pub use resources::{Amounts, Gpus, HostPort, Protocol, Resources, amount, in_order, is_interface, port_number};
 pub use service::{DeploymentFact, ServiceActionFact};
 pub use task::{TaskFact, TaskStatus};
 
@@ -149,6 +150,12 @@ pub enum Fact<'a> {
     LaunchFailed(#[serde(borrow)] LaunchFailure<'a>),
     /// SSM's view of the machine.
     Ssm(#[serde(borrow)] SsmFact<'a>),
+    /// The network interfaces that EC2 sees on a machine, from DescribeInstances.
+    Interfaces(#[serde(borrow)] InterfacesFact<'a>),
+    /// What machines of a type can have, from DescribeInstanceTypes.
+    InstanceType(#[serde(borrow)] InstanceTypeFact<'a>),
+    /// A subnet and its free addresses, from DescribeSubnets.
+    Subnet(#[serde(borrow)] SubnetFact<'a>),
     /// An AWS event that is well formed but of a kind that says nothing about hosts. Journaled, never evidence.
     Unknown {
         /// The envelope's `source`.

@@ -1,8 +1,8 @@
 //! One event of every kind, as AWS writes them (spec A.4 to A.11).
 
 use fleet::observation::{
-    Amounts, Attributes, CheckStatus, Ec2State, Fact, InstanceStatus, LifecycleStage, Observation, Source, TaskStatus,
-    decode::decode_event,
+    Amounts, Attributes, CheckStatus, Ec2State, Fact, Gpus, InstanceStatus, LifecycleStage, Observation, Source,
+    TaskStatus, decode::decode_event,
 };
 use std::borrow::Cow;
 
@@ -304,4 +304,27 @@ fn events_of_kinds_nobody_taught_muster_are_unknown_and_no_error() {
     }
     let bare = r#"{"source":"my.app","detail-type":"Hello","time":"2026-03-04T05:06:07+00:00"}"#;
     assert!(matches!(fact(bare), Fact::Unknown { .. }));
+}
+
+#[test]
+fn a_host_tells_its_ports_and_gpus_wherever_they_stand() {
+    let text = host_event(
+        r#","registeredResources":[{"name":"CPU","type":"INTEGER","integerValue":8},{"name":"MEMORY","type":"INTEGER","integerValue":8},{"name":"PORTS","type":"STRINGSET","stringSetValue":["22"]},{"stringSetValue":["GPU-1","GPU-2"],"name":"GPU","type":"STRINGSET"}],
+        "remainingResources":[{"name":"PORTS_UDP","type":"STRINGSET","stringSetValue":["53"]},{"name":"CPU","type":"INTEGER","integerValue":8},{"name":"MEMORY","type":"INTEGER","integerValue":8},{"name":"PORTS","type":"STRINGSET","stringSetValue":["32768","22","none","0"]},{"name":"GPU","type":"STRINGSET","stringSetValue":["GPU-2"]}]"#,
+    );
+    let Fact::Instance(host) = fact(&text) else { panic!("not a host") };
+    assert_eq!(host.gpus, Some(Gpus { registered: 2, remaining: 1 }));
+    let ports: Vec<String> = host.ports.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(ports, ["22/tcp", "53/udp", "32768/tcp"]);
+}
+
+#[test]
+fn ports_that_are_broken_inside_are_not_told_and_amounts_before_them_are() {
+    let whole =
+        r#"[{"name":"CPU","type":"INTEGER","integerValue":1},{"name":"MEMORY","type":"INTEGER","integerValue":1}"#;
+    let text = host_event(&format!(
+        r#","registeredResources":{whole}],"remainingResources":{whole},{{"name":"PORTS","stringSetValue":["22",80]}}]"#
+    ));
+    let Fact::Instance(host) = fact(&text) else { panic!("not a host") };
+    assert_eq!((host.resources.is_some(), host.ports, host.gpus), (true, None, None));
 }

@@ -335,12 +335,12 @@ fn field(dice: &mut Dice, shape: Shape) -> Json {
             Json::List(attributes)
         }
         Shape::Resources => list(dice, 6, |dice| {
-            let name = dice.pick(&["CPU", "MEMORY", "PORTS", "GPU"]);
+            let name = dice.pick(&["CPU", "MEMORY", "PORTS", "PORTS_UDP", "GPU"]);
             let kind = dice.pick(&["INTEGER", "LONG", "STRINGSET"]);
             let mut members = vec![
                 ("name".to_owned(), Json::Text(name.into())),
                 ("type".to_owned(), Json::Text(kind.into())),
-                ("stringSetValue".to_owned(), Json::List(vec![Json::Text(text(dice))])),
+                ("stringSetValue".to_owned(), strings(dice)),
             ];
             for field in ["integerValue", "longValue"] {
                 match dice.below(4) {
@@ -381,6 +381,18 @@ fn field(dice: &mut Dice, shape: Shape) -> Json {
             Json::List(checks)
         }
     }
+}
+
+/// A set of strings, as resources have them: ports, and what is none; null at times.
+fn strings(dice: &mut Dice) -> Json {
+    if dice.once_in(8) {
+        return Json::Plain("null".into());
+    }
+    list(dice, 4, |dice| match dice.below(4) {
+        0 => Json::Text(text(dice)),
+        1 => Json::Text(dice.pick(&["0", "00022", "+5", "-1", "65535", "65536", "4294967297"]).into()),
+        _ => Json::Text(dice.below(9).to_string()),
+    })
 }
 
 /// A list of `member`s, about `length` long.

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use fleet::observation::{
-    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes,
-    InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Resources,
-    ServiceActionFact, Source, TaskFact, TaskStatus, Text,
+    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, Gpus, HealthCheck, HealthFact, HostAttributes,
+    HostPort, InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Protocol,
+    Resources, ServiceActionFact, Source, TaskFact, TaskStatus, Text,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -109,6 +109,11 @@ fn instance(detail: &Value) -> Fact<'static> {
         resources: amounts(&detail["registeredResources"])
             .zip(amounts(&detail["remainingResources"]))
             .map(|(registered, remaining)| Resources { registered, remaining }),
+        gpus: strings(&detail["registeredResources"], "GPU").map(|gpus| Gpus {
+            registered: gpus.len() as u16,
+            remaining: strings(&detail["remainingResources"], "GPU").map_or(0, |gpus| gpus.len() as u16),
+        }),
+        ports: ports(&detail["remainingResources"]),
         capacity_provider: text(&detail["capacityProviderName"]),
         attributes: match detail["attributes"].as_array() {
             Some(list) => Attributes::Known(Box::new(attributes(list))),
@@ -128,6 +133,33 @@ fn amounts(list: &Value) -> Option<Amounts> {
     Some(Amounts { cpu_units: value("CPU")?, memory_mib: value("MEMORY")? })
 }
 
+/// The strings of the first resource of this name that has any.
+fn strings(list: &Value, name: &str) -> Option<Vec<String>> {
+    let mut named = list.as_array()?.iter().filter(|it| it["name"] == name);
+    named
+        .find_map(|it| it["stringSetValue"].as_array())
+        .map(|texts| texts.iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect())
+}
+
+fn ports(list: &Value) -> Option<Vec<HostPort>> {
+    let of = |name, protocol| {
+        let named = list.as_array().into_iter().flatten().filter(move |it| it["name"] == name);
+        named.map(move |it| {
+            let texts = it["stringSetValue"].as_array().into_iter().flatten();
+            let digits =
+                texts.filter_map(Value::as_str).filter(|text| text.chars().all(|digit| digit.is_ascii_digit()));
+            digits
+                .filter_map(|text| text.parse().ok())
+                .filter(|port| *port != 0)
+                .map(|port| HostPort { port, protocol })
+                .collect::<Vec<HostPort>>()
+        })
+    };
+    let lists: Vec<Vec<HostPort>> = of("PORTS", Protocol::Tcp).chain(of("PORTS_UDP", Protocol::Udp)).collect();
+    let set: std::collections::BTreeSet<HostPort> = lists.iter().flatten().copied().collect();
+    (!lists.is_empty()).then(|| set.into_iter().collect())
+}
+
 fn attributes(list: &[Value]) -> HostAttributes<'static> {
     let last = |name: &str| list.iter().rfind(|attribute| attribute["name"] == name);
     let value = |name: &str| last(name).and_then(|found| text(&found["value"])).filter(|value| !value.is_empty());
@@ -140,6 +172,7 @@ fn attributes(list: &[Value]) -> HostAttributes<'static> {
         external: last("ecs.capability.external").is_some(),
         trunk: value("ecs.awsvpc-trunk-id").is_some(),
         marks: list.iter().filter_map(mark).collect(),
+        others: list.iter().filter_map(other).collect(),
     }
 }
 
@@ -147,6 +180,21 @@ fn mark(attribute: &Value) -> Option<(Text<'static>, Text<'static>)> {
     let name = text(&attribute["name"]).filter(|name| !name.is_empty())?;
     let own = !["ecs.", "com.amazonaws."].iter().any(|begin| name.starts_with(begin));
     own.then(|| (name, text(&attribute["value"]).unwrap_or_default()))
+}
+
+fn other(attribute: &Value) -> Option<(Text<'static>, Text<'static>)> {
+    let known = [
+        "",
+        "ecs.availability-zone",
+        "ecs.instance-type",
+        "ecs.ami-id",
+        "ecs.subnet-id",
+        "ecs.os-type",
+        "ecs.capability.external",
+        "ecs.awsvpc-trunk-id",
+    ];
+    let name = text(&attribute["name"]).filter(|name| !known.contains(&name.as_ref()))?;
+    Some((name, text(&attribute["value"]).unwrap_or_default()))
 }
 
 fn task(detail: &Value) -> Fact<'static> {

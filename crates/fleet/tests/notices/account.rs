@@ -260,6 +260,8 @@ impl Account {
             pending_tasks: Some(0),
             registered_at: None,
             resources: None,
+            gpus: None,
+            ports: None,
             capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: Some(format!("eu-west-1{}", ['a', 'b', 'c'][host / self.clusters % 3]).into()),

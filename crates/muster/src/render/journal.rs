@@ -257,6 +257,9 @@ pub fn observed(observation: &Observation<'_>) -> String {
             };
             format!("{}: {ping}", fact.instance_id)
         }
+        Fact::Interfaces(fact) => format!("{}: {} network interfaces attached", fact.instance_id, fact.attached),
+        Fact::InstanceType(fact) => format!("instance type {}: {} interfaces", fact.name, fact.max_interfaces),
+        Fact::Subnet(fact) => format!("subnet {}: {} free addresses", fact.id, fact.free_addresses),
         Fact::Unknown { source, detail_type } => format!("{source}, {detail_type}: says nothing about hosts"),
     };
     format!("{}: {what}", word(&observation.source))

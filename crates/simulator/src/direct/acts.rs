@@ -198,7 +198,7 @@ fn refused(refusal: &Refusal) -> ActResult<'static> {
     match refusal {
         Refusal::Missing(_) => gone(&text),
         Refusal::Invalid(_) if text.contains("not found") => gone(&text),
-        Refusal::Invalid(_) => impossible(text),
+        Refusal::Invalid(_) | Refusal::Busy(_) => impossible(text),
     }
 }
 

@@ -12,14 +12,19 @@ use super::facts;
 use crate::{
     faults::Fate,
     simulation::Simulation,
-    world::{ClusterId, GroupId, HostId, HostStatus, MachineId, MachineState, PlaceId, World},
+    world::{ClusterId, GroupId, HostId, HostStatus, MachineId, MachineState, PlaceId, TaskId, TaskStatus, World},
 };
 
 /// An answer, or why there is none.
 pub type Answered = Result<Sweep<'static>, LookFailure<'static>>;
 
-/// Looks at everything once, in the order of the port's contract. `each` gets the answers as they come.
+/// Looks at everything once, in the order of the port's contract, but for tasks. `each` gets the answers as they come.
 pub fn sweep(simulation: &mut Simulation, each: &mut dyn FnMut(Answered)) {
+    sweep_and_audit(simulation, false, each);
+}
+
+/// The same; with `audit` the tasks of every cluster as well, as `sweep.audit_tasks` has it.
+pub fn sweep_and_audit(simulation: &mut Simulation, audit: bool, each: &mut dyn FnMut(Answered)) {
     for place in 0..simulation.world.places.len() {
         let place = PlaceId(place as u32);
         each(clusters(simulation, place));
@@ -27,6 +32,9 @@ pub fn sweep(simulation: &mut Simulation, each: &mut dyn FnMut(Answered)) {
             let found = &simulation.world.clusters[cluster];
             if found.place == place && found.active {
                 each(cluster_hosts(simulation, ClusterId(cluster as u32)));
+                if audit {
+                    each(cluster_tasks(simulation, ClusterId(cluster as u32)));
+                }
             }
         }
         each(machines(simulation, place));
@@ -110,6 +118,8 @@ fn clusters(simulation: &mut Simulation, place: PlaceId) -> Answered {
                 name: Text::Owned(provider.name.clone()),
                 group: Text::Owned(group.name.clone()),
                 place: Text::Owned(facts::place_name(world, group.place).into_owned()),
+                managed_scaling: false,
+                managed_termination_protection: false,
             }));
         }
     }
@@ -133,6 +143,23 @@ fn cluster_hosts(simulation: &mut Simulation, cluster: ClusterId) -> Answered {
             describe(&asking.simulation.world, host, staleness, &mut found);
         }
     }
+    asking.answer(found, Source::Sweep, true)
+}
+
+/// The tasks of a cluster that are not over.
+fn cluster_tasks(simulation: &mut Simulation, cluster: ClusterId) -> Answered {
+    let (place, arn) =
+        simulation.world.cluster(cluster).map_or((PlaceId(0), String::new()), |found| (found.place, found.arn.clone()));
+    // ListTasks lists those that are to run, and with another call those that are being stopped.
+    let alive = |task: &TaskId| simulation.world.task(*task).is_some_and(|it| it.said.last != TaskStatus::Stopped);
+    let tasks: Vec<TaskId> = simulation.world.tasks_of_cluster(cluster).filter(alive).collect();
+    let mut asking = Asking { simulation, place, scope: Scope::ClusterTasks(Text::Owned(arn)) };
+    asking.call("ecs:ListTasks", pages(tasks.len(), 100))?;
+    if !tasks.is_empty() {
+        asking.call("ecs:DescribeTasks", pages(tasks.len(), 100))?;
+    }
+    let world = &asking.simulation.world;
+    let found = tasks.into_iter().filter_map(|task| facts::owned_task(world, task)).map(Fact::Task).collect();
     asking.answer(found, Source::Sweep, true)
 }
 

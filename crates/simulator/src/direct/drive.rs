@@ -31,6 +31,8 @@ pub struct Drive {
     pub mode: Mode,
     /// Time between two sweeps; the first is at the beginning. 0: no sweeps.
     pub sweep_every_ms: i64,
+    /// Sweeps list the tasks as well.
+    pub audit_tasks: bool,
     /// Events that arrive within this time are taken in one turn, as a long poll would bring them.
     pub batch_ms: i64,
     /// How long a look takes.
@@ -59,6 +61,7 @@ impl Default for Drive {
         Self {
             mode: Mode::Typed,
             sweep_every_ms: 10 * MINUTE,
+            audit_tasks: false,
             batch_ms: SECOND,
             look_ms: 400,
             send_ms: 400,

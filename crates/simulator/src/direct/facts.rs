@@ -2,9 +2,9 @@
 //! which they are written out first, so that a routine event costs next to nothing.
 
 use engine::ports::observation::{
-    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, HealthCheck, HealthFact, HostAttributes,
-    InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Resources,
-    ServiceActionFact, Source, TaskFact, TaskStatus, Text, amount,
+    Amounts, Attributes, CheckStatus, DeploymentFact, Ec2State, Fact, Gpus, HealthCheck, HealthFact, HostAttributes,
+    HostPort, InstanceFact, InstanceStatus, LaunchFailure, LifecycleFact, LifecycleStage, Observation, Protocol,
+    Resources, ServiceActionFact, Source, TaskFact, TaskStatus, Text, amount, in_order,
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         self, Change, Check, CheckKind, ClusterId, Host, HostId, HostState, HostStatus, MachineId, MachineState,
         PlaceId, Task, TaskId, What, World,
         change::{ServiceAction, Stage},
+        placement,
     },
 };
 
@@ -53,9 +54,7 @@ impl Page {
                 spans.ends[0] = self.text.len() as u32;
                 world.write_host_arn(now.host, &mut self.text);
                 spans.ends[1] = self.text.len() as u32;
-                let (kind, name) = task_group(world, &now);
-                self.text.extend_from_slice(kind.as_bytes());
-                self.text.extend_from_slice(name.as_bytes());
+                self.text.extend_from_slice(world.task_group(&now).as_bytes());
                 spans.ends[2] = self.text.len() as u32;
             }
             What::Service { service, .. } | What::Deployment { service, .. } => {
@@ -227,16 +226,39 @@ pub fn instance<'a>(
                 memory_mib: amount(has.memory_left_mib.into()),
             },
         }),
+        gpus: world.resources(host, state).filter(|has| has.gpus > 0).map(|has| Gpus {
+            registered: u16::from(has.gpus),
+            remaining: u16::from(has.gpus).saturating_sub(has.gpus_taken.count_ones() as u16),
+        }),
+        ports: Some(ports(world, host, state)),
         capacity_provider: machine.and_then(|it| it.group).map(|group| group_name(world, group)),
         attributes: Attributes::Known(Box::new(attributes(world, found, host))),
     }
 }
 
+fn ports(world: &World, host: HostId, state: &HostState) -> Vec<HostPort> {
+    let taken = |protocol, theirs| {
+        let ports = world.ports_taken(host, state, theirs, true);
+        ports.into_iter().map(move |port| HostPort { port, protocol })
+    };
+    in_order(
+        taken(Protocol::Tcp, placement::Protocol::Tcp).chain(taken(Protocol::Udp, placement::Protocol::Udp)).collect(),
+    )
+}
+
+/// The attributes that beliefs hang on by their names, and somebody's own. What the agent can do is told on the wire
+/// alone.
 fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttributes<'a> {
     let Some(machine) = world.machine(found.machine) else { return HostAttributes::default() };
-    let linux = Some(Text::Borrowed("linux"));
+    let os_type = Some(Text::Borrowed(machine.platform.os_type()));
+    let own = found
+        .attributes
+        .iter()
+        .map(|(name, value)| (Text::Borrowed(name.as_str()), Text::Borrowed(value.as_deref().unwrap_or_default())));
+    let own: Vec<(Text<'a>, Text<'a>)> = own.collect();
+    let marks = own.clone();
     if machine.external {
-        return HostAttributes { external: true, os_type: linux, ..HostAttributes::default() };
+        return HostAttributes { external: true, os_type, marks, others: own, ..HostAttributes::default() };
     }
     let zone = world.place(machine.place).and_then(|place| place.zones.get(usize::from(machine.zone)));
     HostAttributes {
@@ -244,18 +266,11 @@ fn attributes<'a>(world: &'a World, found: &'a Host, _: HostId) -> HostAttribute
         instance_type: Some(Text::Borrowed(machine.kind.get().name)),
         ami: Some(Text::Borrowed(world.text(machine.ami))),
         subnet: zone.map(|zone| Text::Borrowed(zone.subnet.as_str())),
-        os_type: linux,
+        os_type,
         external: false,
         trunk: found.trunk,
-        marks: Vec::new(),
-    }
-}
-
-/// `service:` and the service's name, or `family:` and the name of its definition.
-fn task_group<'a>(world: &'a World, task: &Task) -> (&'static str, &'a str) {
-    match task.service.and_then(|service| world.service(service)) {
-        Some(service) => ("service:", &service.name),
-        None => ("family:", world.definition(task.definition).map_or("", |definition| &definition.family)),
+        marks,
+        others: own,
     }
 }
 
@@ -327,8 +342,7 @@ pub fn machine_of(world: &World, host: HostId) -> Option<MachineId> {
 /// The owned fact of a task.
 pub fn owned_task(world: &World, id: TaskId) -> Option<TaskFact<'static>> {
     let found = world.task(id)?;
-    let (kind, name) = task_group(world, found);
-    let group = Some(format!("{kind}{name}"));
+    let group = Some(world.task_group(found));
     let arn = Text::Owned(world.task_arn(found.cluster, id));
     let instance = Text::Owned(world.host_arn(found.host));
     let fact = task(world, found, arn, Some(instance), group.map(Text::Owned));
@@ -349,6 +363,10 @@ pub fn owned_task(world: &World, id: TaskId) -> Option<TaskFact<'static>> {
     })
 }
 
+fn own_pairs<'a>(pairs: Vec<(Text<'a>, Text<'a>)>) -> impl Iterator<Item = (Text<'static>, Text<'static>)> + 'a {
+    pairs.into_iter().map(|(name, value)| (Text::Owned(name.into_owned()), Text::Owned(value.into_owned())))
+}
+
 /// The owned fact of a host, as it was so many milliseconds ago.
 pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<InstanceFact<'static>> {
     let found = world.host(host)?;
@@ -365,11 +383,10 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
             external: known.external,
             trunk: known.trunk,
             // Tags are told by looks alone, beside the attributes of one's own.
-            marks: found
-                .tags
-                .iter()
-                .map(|(key, value)| (Text::Owned(key.clone()), Text::Owned(value.clone())))
+            marks: own_pairs(known.marks)
+                .chain(found.tags.iter().map(|(key, value)| (Text::Owned(key.clone()), Text::Owned(value.clone()))))
                 .collect(),
+            others: own_pairs(known.others).collect(),
         },
         Attributes::Absent | Attributes::Raw(_) => HostAttributes::default(),
     };
@@ -386,6 +403,8 @@ pub fn owned_instance(world: &World, host: HostId, staleness: i64) -> Option<Ins
         pending_tasks: fact.pending_tasks,
         registered_at: fact.registered_at,
         resources: fact.resources,
+        gpus: fact.gpus,
+        ports: fact.ports,
         capacity_provider: fact.capacity_provider.map(own),
         attributes: Attributes::Known(Box::new(known)),
     })

@@ -298,7 +298,7 @@ impl Driver<'_> {
             self.watcher.sweeping(now);
             self.musters[at].next_sweep = now.plus(self.how.sweep_every_ms);
             let mut found = Vec::new();
-            answers::sweep(self.simulation, &mut |answer| found.push(answer));
+            answers::sweep_and_audit(self.simulation, self.how.audit_tasks, &mut |answer| found.push(answer));
             for answer in found {
                 if self.here(at) {
                     self.answered(at, answer)?;

@@ -1,7 +1,7 @@
 //! From a request to an answer: recognise it, look at its signature, let faults have their way, ask the service, and say
 //! no in the service's own shape (spec 0).
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{borrow::Cow, sync::atomic::Ordering, time::Duration};
 
 use http::request::Parts;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use wire::{
     error::ServiceError,
     json::Version,
+    query::Params,
     server::{self, Call, Protocol},
     sigv4::{self, Refusal},
     xml::Writer,
@@ -17,10 +18,11 @@ use wire::{
 use super::{
     Shared, access,
     access::Signatures,
-    autoscaling, ec2, ecs, eventbridge,
+    autoscaling, cbor, ec2, ecs, eventbridge,
     http::Reply,
+    inflate,
     json::Json,
-    lock,
+    lock, monitoring,
     scope::{Scope, View},
     sns, sqs, ssm, wall_now,
 };
@@ -34,8 +36,59 @@ pub(super) fn request_id(shared: &Shared) -> String {
 
 /// Answers a request of an AWS API.
 pub(super) async fn answer(shared: &Shared, head: &Parts, body: &[u8], request_id: &str) -> Reply {
+    let reply = answer_in_json(shared, head, body, request_id).await;
+    if cbor_call(head).is_none() {
+        return reply;
+    }
+    match serde_json::from_slice::<Value>(&reply.body) {
+        Ok(value) => Reply {
+            body: cbor::write(&value, monitoring::form::is_time),
+            content_type: "application/cbor",
+            smithy: true,
+            ..reply
+        },
+        // A fault's page is what it is in every protocol.
+        Err(_) => reply,
+    }
+}
+
+/// What a request in smithy-rpc-v2-cbor asks for, where it is answered: CloudWatch. It is answered as if it were JSON.
+fn cbor_call(head: &Parts) -> Option<Call<'_>> {
+    let protocol = head.headers.get("smithy-protocol")?.to_str().ok()?;
+    let path = head.uri.path().strip_prefix("/service/GraniteServiceVersion20100801/operation/")?;
+    let signed = sigv4::Authorization::of(&head.headers);
+    protocol.starts_with("rpc-v2").then(|| Call {
+        protocol: Protocol::Json(Version::V1_0),
+        service: "monitoring",
+        operation: path.to_owned(),
+        region: signed.as_ref().map(|signed| signed.region),
+        access_key: signed.as_ref().map(|signed| signed.access_key),
+        params: Params::default(),
+    })
+}
+
+/// A body as JSON: unpacked, and translated where it is CBOR.
+fn plain<'a>(head: &Parts, body: &'a [u8]) -> Result<Cow<'a, [u8]>, ServiceError> {
+    let unreadable = |what: &str| ServiceError::new("SerializationException", what);
+    let packed = head.headers.get(http::header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+    let unpacked: Cow<'a, [u8]> = match packed {
+        true => Cow::Owned(inflate::gunzip(body).ok_or_else(|| unreadable("the body is no gzip"))?),
+        false => Cow::Borrowed(body),
+    };
+    if cbor_call(head).is_none() || unpacked.is_empty() {
+        return Ok(unpacked);
+    }
+    let value = cbor::read(&unpacked).ok_or_else(|| unreadable("the body is no CBOR"))?;
+    Ok(Cow::Owned(value.to_string().into_bytes()))
+}
+
+async fn answer_in_json(shared: &Shared, head: &Parts, body: &[u8], request_id: &str) -> Reply {
     let query = head.uri.query().unwrap_or_default();
-    let call = match server::recognise(head.method.as_str(), head.uri.path(), query, &head.headers, body) {
+    let recognised = match cbor_call(head) {
+        Some(call) => Ok(call),
+        None => server::recognise(head.method.as_str(), head.uri.path(), query, &head.headers, body),
+    };
+    let call = match recognised {
         Ok(call) => call,
         Err(error) => {
             let error = ServiceError::new("UnknownOperationException", error.to_string());
@@ -71,7 +124,10 @@ pub(super) async fn answer(shared: &Shared, head: &Parts, body: &[u8], request_i
         }
         Fate::Expired => return no(unauthenticated(&Refusal::Expired)),
     }
-    let result = serve(shared, &scope, &view, &call, body, request_id).await;
+    let result = match plain(head, body) {
+        Ok(body) => serve(shared, &scope, &view, &call, &body, request_id).await,
+        Err(error) => Err(error),
+    };
     if fate == Fate::HangAfterEffect {
         std::future::pending::<()>().await;
     }
@@ -191,6 +247,7 @@ async fn json(
             let mut running = shared.running();
             ssm::answer(&mut running.simulation, scope, operation, request, &mut out)?;
         }
+        "monitoring" => return Ok(watched(shared, scope, operation, request)?.to_string().into_bytes()),
         "sqs" => {
             sqs::answer(&mut lock(&shared.messaging), scope, operation, request, &mut out)?;
             shared.arrived.notify_waiters();
@@ -202,6 +259,14 @@ async fn json(
         other => return Err(no_service(other, operation)),
     }
     Ok(out.finish())
+}
+
+/// An answer of CloudWatch. What an alarm that was set by hand has to do is done at once.
+fn watched(shared: &Shared, scope: &Scope, operation: &str, request: &Value) -> Result<Value, ServiceError> {
+    let now = shared.running().simulation.now();
+    let (value, due) = monitoring::answer(&mut lock(&shared.monitoring), scope, now, operation, request)?;
+    shared.act_on(due);
+    Ok(value)
 }
 
 /// ReceiveMessage, which may wait.
@@ -240,6 +305,8 @@ fn query(shared: &Shared, scope: &Scope, call: &Call<'_>, request_id: &str) -> R
                 "autoscaling" => {
                     autoscaling::answer(&mut shared.running().simulation.world, scope, operation, params, w)
                 }
+                "monitoring" => watched(shared, scope, operation, &monitoring::form::read(params))
+                    .map(|value| monitoring::form::write(&value, w)),
                 "sns" => sns::answer(&mut lock(&shared.messaging), scope, operation, params, w),
                 "sts" => {
                     let running = shared.running();
@@ -260,6 +327,7 @@ fn query(shared: &Shared, scope: &Scope, call: &Call<'_>, request_id: &str) -> R
 fn namespace(service: &str) -> &'static str {
     match service {
         "sns" => sns::NAMESPACE,
+        "monitoring" => monitoring::NAMESPACE,
         "sts" => access::NAMESPACE,
         _ => autoscaling::NAMESPACE,
     }
@@ -267,10 +335,21 @@ fn namespace(service: &str) -> &'static str {
 
 fn no_service(service: &str, operation: &str) -> ServiceError {
     let what = format!(
-        "The simulator does not answer {service}:{operation}. It answers parts of ecs, ec2, autoscaling, ssm, sts, sqs \
-         (awsJson), sns and events."
+        "The simulator does not answer {service}:{operation}. It answers parts of ecs, ec2, autoscaling, monitoring, \
+         ssm, sts, sqs (awsJson), sns and events."
     );
     ServiceError::new("UnknownOperationException", what)
+}
+
+/// CloudWatch's codes in the Query protocol differ from the names that its newer protocols have.
+fn monitoring_code(code: &str) -> &str {
+    match code {
+        "InvalidParameterValueException" => "InvalidParameterValue",
+        "InvalidParameterCombinationException" => "InvalidParameterCombination",
+        "MissingRequiredParameterException" => "MissingParameter",
+        "InvalidFormatFault" => "InvalidFormat",
+        other => other,
+    }
 }
 
 /// An error in the shape of its protocol. Names differ between the protocols for what is the same everywhere.
@@ -291,6 +370,7 @@ fn refuse(error: &ServiceError, protocol: Protocol, service: &str, request_id: &
         (_, "IncompleteSignatureException") => "IncompleteSignature",
         (Protocol::Ec2Query, "ServerException") => "InternalError",
         (Protocol::Query, "ServerException") => "InternalFailure",
+        (_, code) if service == "monitoring" => monitoring_code(code),
         (_, code) => code,
     };
     let error = ServiceError { code: code.to_owned(), request_id: Some(request_id.to_owned()), ..error.clone() };
@@ -298,7 +378,7 @@ fn refuse(error: &ServiceError, protocol: Protocol, service: &str, request_id: &
         "ServerException" | "InternalError" | "InternalFailure" => 500,
         "RequestLimitExceeded" => 503,
         "AuthFailure" => 401,
-        "NotFound" => 404,
+        "NotFound" | "ResourceNotFound" => 404,
         "UnauthorizedOperation"
         | "AccessDenied"
         | "ExpiredToken"
@@ -314,6 +394,9 @@ fn refuse(error: &ServiceError, protocol: Protocol, service: &str, request_id: &
             if service == "sqs" {
                 let fault = if status < 500 { "Sender" } else { "Receiver" };
                 reply.query_error = Some(format!("{};{fault}", sqs::query_code(code)));
+            }
+            if service == "monitoring" {
+                reply.query_error = Some(format!("{};Sender", monitoring_code(code)));
             }
             reply
         }

@@ -22,11 +22,13 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// The error's older name, for SQS.
     pub(crate) query_error: Option<String>,
+    /// The answer is in smithy-rpc-v2-cbor.
+    pub(crate) smithy: bool,
 }
 
 impl Reply {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, content_type, body: body.into(), query_error: None }
+        Self { status, content_type, body: body.into(), query_error: None, smithy: false }
     }
 }
 
@@ -91,6 +93,9 @@ async fn respond(shared: &Shared, request: Request<Incoming>) -> Response<Full<B
         .status(reply.status)
         .header("content-type", reply.content_type)
         .header("x-amzn-requestid", request_id);
+    if reply.smithy {
+        response = response.header("smithy-protocol", "rpc-v2-cbor");
+    }
     if let Some(code) = reply.query_error {
         response = response.header("x-amzn-query-error", code);
     }

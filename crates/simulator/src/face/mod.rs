@@ -17,19 +17,23 @@
 //! | keys, and STS | [`access`] |
 //! | one service each | [`ecs`], [`ec2`], [`autoscaling`], [`ssm`], [`sqs`], [`sns`], [`eventbridge`] |
 //! | queues, topics and rules of all accounts | [`messaging`] |
+//! | metrics and alarms | [`monitoring`] |
 //! | pages and their tokens | [`paging`] |
 //! | writing JSON | [`json`] |
 
 mod access;
 mod autoscaling;
+mod cbor;
 mod control;
 mod dispatch;
 mod ec2;
 mod ecs;
 mod eventbridge;
 mod http;
+mod inflate;
 mod json;
 mod messaging;
+mod monitoring;
 mod paging;
 mod scope;
 mod sns;
@@ -50,7 +54,13 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use wire::error::ServiceError;
 
-use crate::{clock::Moment, courier::Parcel, scenario::Scenario, simulation::Simulation, world::World};
+use crate::{
+    clock::Moment,
+    courier::Parcel,
+    scenario::Scenario,
+    simulation::Simulation,
+    world::{PlaceId, World},
+};
 
 pub use messaging::READY_MADE;
 
@@ -116,6 +126,7 @@ pub(crate) struct Shared {
     running: Mutex<Running>,
     messaging: Mutex<Messaging>,
     access: Mutex<Access>,
+    monitoring: Mutex<monitoring::Monitoring>,
     /// The story's file, for what `/_muster/do` names.
     scenario: Option<Scenario>,
     /// Something arrived in a queue.
@@ -159,6 +170,7 @@ pub async fn serve(
         running: Mutex::new(Running { simulation, followed: Instant::now(), rest_ms: 0.0 }),
         messaging: Mutex::new(messaging),
         access: Mutex::new(Access::new(&options.credentials, seed)),
+        monitoring: Mutex::new(monitoring::Monitoring::default()),
         scenario,
         arrived: Notify::new(),
         options,
@@ -214,6 +226,36 @@ impl Shared {
         until
     }
 
+    /// Does what alarms have to do: publishes to topics, executes scaling policies.
+    fn act_on(&self, due: Vec<monitoring::Due>) {
+        for action in due {
+            let outcome = match action.arn.split(':').nth(2) {
+                Some("sns") => {
+                    let (now, attributes) = (wall_now(), Default::default());
+                    let subject = Some(action.subject.as_str());
+                    let mut messaging = lock(&self.messaging);
+                    let published = messaging.publish(&action.arn, &action.message, subject, &attributes, now);
+                    published.map(|_| self.arrived.notify_waiters()).map_err(|error| error.to_string())
+                }
+                Some("autoscaling") => {
+                    let mut running = self.running();
+                    let world = &mut running.simulation.world;
+                    let place = world.find_place(&action.region.0, &action.region.1);
+                    match autoscaling::policies::find(world, place, None, &action.arn) {
+                        Some((group, name)) => world
+                            .execute_policy(group, &name, action.breach, true)
+                            .map_err(|refusal| refusal.to_string()),
+                        None => Err("there is no such policy".to_owned()),
+                    }
+                }
+                _ => Err("only topics and scaling policies are acted upon".to_owned()),
+            };
+            if let Err(reason) = outcome {
+                tracing::warn!(action = action.arn, reason, "an alarm's action did not take place");
+            }
+        }
+    }
+
     /// Lets time pass in strides, so that neither the events of a long leap pile up nor callers wait for all of it.
     fn live_until(&self, until: Moment) {
         loop {
@@ -224,6 +266,8 @@ impl Shared {
             let events = written(&running.simulation.world, &parcels);
             drop(running);
             self.hand_over(&events);
+            let due = lock(&self.monitoring).watch(stride);
+            self.act_on(due);
             if stride >= until {
                 return;
             }
@@ -260,6 +304,23 @@ fn written(world: &World, parcels: &[Parcel]) -> Vec<(Region, String)> {
         Some(((place.account.clone(), place.region.clone()), text))
     };
     parcels.iter().filter_map(write).collect()
+}
+
+/// The body of an answer of ECS, as a client in the account of a place would get it; an error's body where it is refused.
+pub(crate) fn told(world: &mut World, place: PlaceId, operation: &str, request: &serde_json::Value) -> Vec<u8> {
+    let Some(found) = world.place(place) else { return Vec::new() };
+    let scope = scope::Scope {
+        region: (found.account.clone(), found.region.clone()),
+        partition: found.partition.clone(),
+        place: Some(place),
+        host: String::new(),
+        wall: world.now,
+    };
+    let mut out = json::Json::default();
+    match ecs::answer(world, &scope, &scope::View::default(), operation, request, &mut out) {
+        Ok(()) => out.finish(),
+        Err(error) => error.to_json().into(),
+    }
 }
 
 /// The error for an operation that is not answered here.

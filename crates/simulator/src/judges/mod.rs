@@ -18,6 +18,7 @@
 //! | I12 no page twice | [`i12_no_page_twice`] |
 //! | I13 one page a storm | [`i13_one_doubt`] |
 //! | I14 convergence | [`i14_convergence`] |
+//! | I15 capacity | [`i15_capacity`] |
 //! | I17 what is stored survives | [`i17_store`] |
 //! | I18 own rate | [`i18_own_rate`] |
 //! | I19 clock | [`i19_clock`] |
@@ -46,6 +47,7 @@ pub mod i11_no_lost_outage;
 pub mod i12_no_page_twice;
 pub mod i13_one_doubt;
 pub mod i14_convergence;
+pub mod i15_capacity;
 pub mod i17_store;
 pub mod i18_own_rate;
 pub mod i19_clock;
@@ -66,8 +68,8 @@ use crate::{clock::Moment, world::World};
 
 /// The invariants that have a judge here.
 pub const JUDGED: &[&str] = &[
-    "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I17", "I18", "I19",
-    "I20", "I21",
+    "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "I17", "I18",
+    "I19", "I20", "I21",
 ];
 
 /// An invariant did not hold.
@@ -138,6 +140,7 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
     found.extend(i11_no_lost_outage::judge(world, &truth, history, conditions));
     found.extend(i12_no_page_twice::judge(history, conditions));
     found.extend(i13_one_doubt::judge(history, conditions));
+    found.extend(i15_capacity::judge(world));
     found.extend(i17_store::judge(history));
     found.extend(i18_own_rate::judge(history, conditions));
     found.extend(i19_clock::judge(history));

@@ -27,6 +27,8 @@ pub struct File {
     pub faults: Faults,
     /// Numbers behind the behaviour.
     pub habits: Habits,
+    /// Subnets with few free addresses.
+    pub subnet: Vec<Subnet>,
     /// Clusters.
     pub cluster: Vec<Cluster>,
     /// The timeline.
@@ -44,6 +46,7 @@ impl Default for File {
             zones: 3,
             faults: Faults::default(),
             habits: Habits::default(),
+            subnet: Vec::new(),
             cluster: Vec::new(),
             at: Vec::new(),
         }
@@ -62,6 +65,18 @@ pub struct Habits {
     pub boot: Option<Spanned<[String; 2]>>,
     /// When ECS calls AGENT_CONNECTIVITY impaired.
     pub connectivity_threshold: Option<Spanned<String>>,
+    /// Services without a placement strategy spread over zones as ECS does it, instead of taking hosts in turns.
+    pub zone_spread: bool,
+}
+
+/// A zone's subnet that is almost full.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Subnet {
+    /// Its zone.
+    pub zone: Option<Spanned<String>>,
+    /// Addresses that are left when the story begins.
+    pub free: u32,
 }
 
 /// A cluster.
@@ -82,6 +97,8 @@ pub struct Cluster {
     pub without_ssm: bool,
     /// Hosts with a trunk interface.
     pub trunking: bool,
+    /// Attributes of its container instances; without a value (`""`) a flag.
+    pub attributes: BTreeMap<String, String>,
     /// Hosts in a group of the cluster's name; more groups below.
     pub hosts: u32,
     /// Their instance types, in turns.
@@ -124,6 +141,63 @@ pub struct Group {
     pub terminate_hook: Option<Spanned<String>>,
     /// Managed draining: ECS drains a member before the group ends it, and holds it until it is empty, two days at most.
     pub managed_draining: bool,
+    /// Attributes of its hosts, beside those of the cluster; without a value (`""`) a flag.
+    pub attributes: BTreeMap<String, String>,
+    /// `linux`, `windows-2019` or `windows-2022`.
+    pub platform: Option<Spanned<String>>,
+    /// Its hosts have a trunk interface or none, whatever the cluster says.
+    pub trunking: Option<bool>,
+    /// Network interfaces that somebody attached to each host by hand.
+    pub extra_interfaces: u8,
+    /// Its members are protected from scale-in.
+    pub protected: bool,
+    /// `false`: ECS does not manage its size. A table: managed scaling that makes room for the tasks of services that name
+    /// the group as their `provider`. Unless told, managed scaling is on by name and never moves.
+    pub managed_scaling: Option<Managed>,
+    /// Scaling policies.
+    pub policy: Vec<Policy>,
+}
+
+/// Managed scaling of a group's capacity provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Managed {
+    /// On by name, or off.
+    Named(bool),
+    /// On.
+    Scales(ManagedScaling),
+}
+
+/// The numbers of managed scaling.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ManagedScaling {
+    /// Target capacity in percent.
+    pub target: u32,
+    /// Fewest machines at once.
+    pub least: u32,
+    /// Most machines at once.
+    pub most: u32,
+    /// Seconds before it looks again.
+    pub warmup_secs: i64,
+}
+
+impl Default for ManagedScaling {
+    fn default() -> Self {
+        Self { target: 100, least: 1, most: 10_000, warmup_secs: 300 }
+    }
+}
+
+/// A scaling policy that changes the desired capacity by a number of machines.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Policy {
+    /// Name.
+    pub name: String,
+    /// By how many machines.
+    pub change: i64,
+    /// Cool-down in seconds.
+    pub cooldown_secs: i64,
 }
 
 /// A service.
@@ -140,7 +214,7 @@ pub struct Service {
     pub cpu: i32,
     /// MiB a task.
     pub memory: i32,
-    /// `awsvpc` or `bridge`.
+    /// `awsvpc`, `bridge`, `host` or `none`.
     pub network: Network,
     /// `minimumHealthyPercent`. With 100 here and in `maximum-percent` no task can be moved: a drain never ends.
     pub minimum_percent: Option<u32>,
@@ -152,6 +226,30 @@ pub struct Service {
     pub deactivating: Option<Spanned<String>>,
     /// Share of its tasks that end by themselves within an hour.
     pub churn_per_hour: f64,
+    /// GPUs a task.
+    pub gpus: u8,
+    /// Ports that a task takes on its host: `8080`, `53/udp`.
+    pub ports: Vec<Spanned<String>>,
+    /// Attributes that a host must have: `name`, or `name=value`.
+    pub requires: Vec<String>,
+    /// `memberOf` constraints of the service.
+    pub member_of: Vec<Spanned<String>>,
+    /// `memberOf` constraints of its task definition.
+    pub definition_member_of: Vec<Spanned<String>>,
+    /// Each task on another host.
+    pub distinct_instance: bool,
+    /// Placement strategies: `spread(instanceId)`, `spread(attribute:NAME)`, `binpack(cpu)`, `binpack(memory)`, `random`.
+    pub strategies: Vec<Spanned<String>>,
+    /// Zones whose subnets its awsvpc tasks may use; all of them unless told.
+    pub zones: Option<Vec<Spanned<String>>>,
+    /// `EC2` or `EXTERNAL`; unless told, hosts of either kind.
+    pub launch_type: Option<Spanned<String>>,
+    /// Only hosts of the group of this name: its capacity provider.
+    pub provider: Option<Spanned<String>>,
+    /// `operatingSystemFamily` of its task definition.
+    pub os_family: Option<String>,
+    /// `cpuArchitecture` of its task definition.
+    pub architecture: Option<String>,
 }
 
 impl Default for Service {
@@ -168,6 +266,18 @@ impl Default for Service {
             protected: false,
             deactivating: None,
             churn_per_hour: 0.0,
+            gpus: 0,
+            ports: Vec::new(),
+            requires: Vec::new(),
+            member_of: Vec::new(),
+            definition_member_of: Vec::new(),
+            distinct_instance: false,
+            strategies: Vec::new(),
+            zones: None,
+            launch_type: None,
+            provider: None,
+            os_family: None,
+            architecture: None,
         }
     }
 }
@@ -178,8 +288,12 @@ impl Default for Service {
 pub enum Network {
     /// A network interface a task.
     Awsvpc,
-    /// None.
+    /// Docker's bridge.
     Bridge,
+    /// The host's own.
+    Host,
+    /// None.
+    None,
 }
 
 /// One thing on the timeline.
@@ -214,7 +328,7 @@ pub struct At {
     pub share: Option<f64>,
     /// At most so many.
     pub count: Option<u32>,
-    /// A number to go to (`scale`, `desired-count`).
+    /// A number to go to (`scale`, `desired-count`, `attach-interfaces`, `free-addresses`).
     pub to: Option<u32>,
     /// Least machines (`limits`).
     pub min: Option<u32>,

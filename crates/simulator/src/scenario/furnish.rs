@@ -2,11 +2,14 @@
 
 use toml::Spanned;
 
-use super::{Mistake, Scenario, file, plan, words};
+use super::{Mistake, Scenario, file, plan, wanted, words};
 use crate::{
     clock::Moment,
     simulation::Simulation,
-    world::{Boots, ClusterId, KindId, PlaceId, ServiceId, Strategy, TemplateId, World, kind},
+    world::{
+        Adjustment, Boots, ClusterId, KindId, ManagedScaling, Outfit, PlaceId, Platform, Policy, PolicyKind, ServiceId,
+        Strategy, TemplateId, World, kind,
+    },
 };
 
 /// The agent version of a fleet that is up to date.
@@ -37,6 +40,9 @@ impl Scenario {
         for cluster in &file.cluster {
             add_cluster(&mut world, file, cluster)?;
         }
+        for subnet in &file.subnet {
+            fill_subnet(&mut world, subnet)?;
+        }
         world.silent = false;
         let timeline = plan::timeline(file, &world, start)?;
         let ends = start.plus(words::duration(&file.lasts)?);
@@ -59,6 +65,7 @@ impl Scenario {
         if let Some(threshold) = &habits.connectivity_threshold {
             world.habits.connectivity_threshold_ms = words::duration(threshold)?;
         }
+        world.habits.zone_spread = habits.zone_spread;
         Ok(())
     }
 }
@@ -81,6 +88,7 @@ fn add_cluster(world: &mut World, file: &file::File, cluster: &file::Cluster) ->
     let id = world.add_cluster(place, name);
     world.clusters[id.index()].trunking = cluster.trunking;
     world.clusters[id.index()].without_ssm = cluster.without_ssm;
+    world.clusters[id.index()].host_attributes = wanted::attributes(&cluster.attributes);
     world.clusters[id.index()].host_tags = cluster.host_tags.clone().into_iter().collect();
     world.clusters[id.index()].tags = cluster.tags.clone().into_iter().collect();
     if cluster.hosts > 0 {
@@ -108,10 +116,10 @@ fn add_cluster(world: &mut World, file: &file::File, cluster: &file::Cluster) ->
         world.add_external_host(id);
     }
     for service in &cluster.service {
-        let awsvpc = service.network == file::Network::Awsvpc;
-        let definition = world.add_definition(place, &service.name, service.cpu, service.memory, awsvpc);
+        let definition = world.register_definition(wanted::definition(place, service)?);
         let strategy = if service.daemon { Strategy::Daemon } else { Strategy::Replica };
-        let service_id = world.add_service(id, &service.name, strategy, service.tasks, definition);
+        let placement = wanted::placement(world, id, service)?;
+        let service_id = world.add_placed_service(id, &service.name, strategy, service.tasks, definition, placement);
         world.set_churn(service_id, service.churn_per_hour);
         set_service(world, service_id, service)?;
     }
@@ -124,6 +132,15 @@ fn add_cluster(world: &mut World, file: &file::File, cluster: &file::Cluster) ->
             }
         }
     }
+    Ok(())
+}
+
+fn fill_subnet(world: &mut World, subnet: &file::Subnet) -> Result<(), Mistake> {
+    let Some(name) = &subnet.zone else {
+        return Err(Mistake { span: 0..0, what: "a subnet needs a zone: `zone = \"eu-central-1a\"`".into() });
+    };
+    let (place, zone) = words::zone(world, name)?;
+    world.leave_addresses(place, zone, subnet.free);
     Ok(())
 }
 
@@ -165,6 +182,30 @@ fn add_group(world: &mut World, place: PlaceId, cluster: ClusterId, group: &file
     if let Some(hook) = &group.terminate_hook {
         held.terminate_hook_ms = words::duration(hook)?;
     }
+    let policies = group.policy.iter().map(|policy| Policy {
+        name: policy.name.clone(),
+        kind: PolicyKind::Simple { change: Adjustment::By(policy.change), cooldown_secs: policy.cooldown_secs },
+    });
+    held.policies = policies.collect();
+    held.protects_new = group.protected;
+    held.ecs_managed = !matches!(group.managed_scaling, Some(file::Managed::Named(false)));
+    if let Some(file::Managed::Scales(scaling)) = &group.managed_scaling {
+        let provider = world.clusters[cluster.index()].capacity_providers.iter_mut().find(|held| held.group == id);
+        if let Some(provider) = provider {
+            provider.scaling = Some(ManagedScaling {
+                target_percent: scaling.target,
+                least: scaling.least,
+                most: scaling.most,
+                warmup_secs: scaling.warmup_secs,
+            });
+        }
+    }
+    let platform = match &group.platform {
+        None => Platform::Linux,
+        Some(word) => words::platform(word)?,
+    };
+    let attributes = wanted::attributes(&group.attributes);
+    world.outfit(id, Outfit { platform, attributes, trunking: group.trunking, extra_enis: group.extra_interfaces });
     Ok(())
 }
 

@@ -4,12 +4,13 @@
 pub mod file;
 mod furnish;
 mod plan;
+mod wanted;
 mod words;
 
 use std::{ops::Range, path::Path};
 
 use file::File;
-pub use file::{At, Cluster, Group, Habits, Network, Service};
+pub use file::{At, Cluster, Group, Habits, Managed, ManagedScaling, Network, Policy, Service, Subnet};
 
 use crate::{clock::Moment, simulation::Simulation, timeline::Planned, world::World};
 
@@ -73,7 +74,7 @@ macro_rules! shipped {
 
 shipped! {
     "quiet-day" "demo" "agent-stays-away" "zone-loss" "control-plane-blip" "bad-ami" "flapping" "ghosts"
-    "never-registered" "external" "storm-5000" "day-300-hosts" "throttled" "poison"
+    "never-registered" "external" "storm-5000" "day-300-hosts" "throttled" "poison" "stuck-on-eni"
 }
 
 impl Scenario {

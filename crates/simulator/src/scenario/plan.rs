@@ -48,6 +48,8 @@ const DEEDS: &[&str] = &[
     "desired-count",
     "run-tasks",
     "protect-tasks",
+    "attach-interfaces",
+    "free-addresses",
     "tag",
     "delete-cluster",
     "faults",
@@ -141,7 +143,7 @@ impl Line<'_> {
         let line = self.line;
         match what.get_ref().as_str() {
             "zone-loss" => {
-                let (place, zone) = self.zone(self.need(&line.zone, "zone", "\"eu-central-1b\"")?)?;
+                let (place, zone) = words::zone(self.world, self.need(&line.zone, "zone", "\"eu-central-1b\"")?)?;
                 self.add(at, Deed::Zone { place, zone, lost: true });
                 if let Some(until) = until {
                     self.add(until, Deed::Zone { place, zone, lost: false });
@@ -213,6 +215,22 @@ impl Line<'_> {
                     self.add(until, Deed::ProtectTasks { service, protected: false });
                 }
             }
+            "attach-interfaces" => {
+                let to = u8::try_from(*self.need(&line.to, "to", "1")?).unwrap_or(u8::MAX);
+                let whom = self.cohort()?;
+                self.add(at, Deed::AttachInterfaces { whom: whom.clone(), to });
+                if let Some(until) = until {
+                    self.add(until, Deed::AttachInterfaces { whom, to: 0 });
+                }
+            }
+            "free-addresses" => {
+                let (place, zone) = words::zone(self.world, self.need(&line.zone, "zone", "\"eu-central-1b\"")?)?;
+                let to = *self.need(&line.to, "to", "3")?;
+                self.add(at, Deed::FreeAddresses { place, zone, to: Some(to) });
+                if let Some(until) = until {
+                    self.add(until, Deed::FreeAddresses { place, zone, to: None });
+                }
+            }
             "tag" => {
                 if line.tags.is_empty() {
                     return Err(self.mistake("this line needs `tags = { name = \"value\" }`"));
@@ -275,7 +293,7 @@ impl Line<'_> {
             cohort.cluster = Some(self.cluster(cluster)?);
         }
         if let Some(zone) = &line.zone {
-            self.zone(zone)?;
+            words::zone(self.world, zone)?;
             cohort.zone = Some(zone.get_ref().clone());
         }
         if let Some(group) = &line.group {
@@ -300,21 +318,6 @@ impl Line<'_> {
                 Err(words::unknown(region.span(), "region", region.get_ref(), &names))
             }
         }
-    }
-
-    fn zone(&self, zone: &Spanned<String>) -> Result<(PlaceId, u8), Mistake> {
-        let places = self.world.places.iter().enumerate();
-        let zones = places.flat_map(|(at, place)| {
-            place.zones.iter().enumerate().map(move |(number, zone)| ((PlaceId(at as u32), number as u8), zone))
-        });
-        let mut names = Vec::new();
-        for (id, found) in zones {
-            if found.name == *zone.get_ref() {
-                return Ok(id);
-            }
-            names.push(found.name.as_str());
-        }
-        Err(words::unknown(zone.span(), "zone", zone.get_ref(), &names))
     }
 
     fn cluster(&self, cluster: &Spanned<String>) -> Result<ClusterId, Mistake> {

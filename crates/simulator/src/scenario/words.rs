@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::Mistake;
+use crate::world::{PlaceId, Platform, World};
 
 /// Reads `90s`, `10m`, `1h30m`, `250ms` into milliseconds.
 pub(super) fn duration(text: &Spanned<String>) -> Result<i64, Mistake> {
@@ -21,6 +22,32 @@ pub(super) fn process(word: &Spanned<String>) -> Result<String, Mistake> {
         return Ok(word.get_ref().clone());
     }
     Err(unknown(word.span(), "process", word.get_ref(), &PROCESSES))
+}
+
+/// The zone of this name, wherever it is.
+pub(super) fn zone(world: &World, zone: &Spanned<String>) -> Result<(PlaceId, u8), Mistake> {
+    let places = world.places.iter().enumerate();
+    let zones = places.flat_map(|(at, place)| {
+        place.zones.iter().enumerate().map(move |(number, zone)| ((PlaceId(at as u32), number as u8), zone))
+    });
+    let mut names = Vec::new();
+    for (id, found) in zones {
+        if found.name == *zone.get_ref() {
+            return Ok(id);
+        }
+        names.push(found.name.as_str());
+    }
+    Err(unknown(zone.span(), "zone", zone.get_ref(), &names))
+}
+
+/// An operating system.
+pub(super) fn platform(word: &Spanned<String>) -> Result<Platform, Mistake> {
+    match word.get_ref().as_str() {
+        "linux" => Ok(Platform::Linux),
+        "windows-2019" => Ok(Platform::Windows2019),
+        "windows-2022" => Ok(Platform::Windows2022),
+        other => Err(unknown(word.span(), "platform", other, &["linux", "windows-2019", "windows-2022"])),
+    }
 }
 
 /// A duration without a place to point to.

@@ -131,11 +131,18 @@ fn live_through(story: &Story) -> Lived {
     let now = simulation.now();
     let mut converged = Vec::new();
     if !conditions.clock_stepped {
-        let quiet = Drive { batch_ms: 0, ..calm };
+        // Tasks whose last event was lost are known by an audit alone.
+        let quiet = Drive { batch_ms: 0, audit_tasks: true, ..calm };
         drive_until(&mut simulation, &mut musters, now.plus(2_000), &quiet, &mut recorder);
         let roll_call = musters.turns[0].fleet().roll_call(simulation.now().timestamp(), None);
         converged =
             judges::i14_convergence::judge(&simulation.world, &serde_json::to_value(roll_call).unwrap_or_default());
+        let (world, fleet) = (&simulation.world, musters.turns[0].fleet());
+        let headroom = world.clusters.iter().filter(|cluster| cluster.active).map(|cluster| {
+            let view = fleet.headroom_view(&cluster.arn, true, world.now.timestamp());
+            serde_json::to_value(view).unwrap_or_default()
+        });
+        converged.extend(judges::i15_capacity::judge_accounting(world, &headroom.collect::<Vec<Value>>()));
     }
     let (compared, disagreements) = recorder.opinions();
     let history = recorder.finish(&simulation.world);

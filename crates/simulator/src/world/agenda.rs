@@ -60,7 +60,7 @@ struct Appointment {
 }
 
 /// The appointments.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Agenda {
     heap: BinaryHeap<Reverse<Appointment>>,
     order: u64,

@@ -3,8 +3,8 @@
 
 use super::{
     Agent, Boots, Check, CheckStatus, GroupId, Host, HostId, HostState, HostStatus, KindId, Lifecycle, Machine,
-    MachineId, MachineState, NO_TASK, PlaceId, Process, StopCode, Strategy, TaskStatus, TemplateId, What, World,
-    agenda::Deed, change::Stage,
+    MachineId, MachineState, NO_TASK, PlaceId, Platform, Process, StopCode, Strategy, TaskStatus, TemplateId, What,
+    World, agenda::Deed, change::Stage,
 };
 use crate::{
     clock::{HOUR, MINUTE, Moment, SECOND},
@@ -61,7 +61,13 @@ impl World {
             self.look_at_group(id, MINUTE);
         }
         if counted.len() > desired && may_terminate {
-            for member in counted.split_off(desired) {
+            // The newest go first; a protected one stays, and the group stays above what is wanted.
+            let surplus = counted.len() - desired;
+            let free = counted.iter().rev().filter(|member| !self.machines[member.index()].protected);
+            let mut leaving: Vec<MachineId> = free.take(surplus).copied().collect();
+            leaving.reverse();
+            counted.retain(|member| !leaving.contains(member));
+            for member in leaving {
                 self.leave_group(member);
             }
         }
@@ -69,17 +75,31 @@ impl World {
             if self.groups[id.index()].launches_fail.is_some() {
                 let place = self.groups[id.index()].place;
                 self.emit(place, What::LaunchFailed { group: id });
+                let why = self.groups[id.index()].launches_fail.clone();
+                let description =
+                    "Launching a new EC2 instance.  Status Reason: ".to_owned() + why.as_deref().unwrap_or_default();
+                let cause = self.launch_cause(desired, counted.len());
+                self.note_activity(id, None, description, cause, why);
                 self.look_at_group(id, 2 * MINUTE);
                 return;
             }
+            let cause = self.launch_cause(desired, counted.len());
             for _ in counted.len()..desired {
-                self.launch(id);
+                self.launch(id, &cause);
             }
         }
     }
 
+    fn launch_cause(&self, desired: usize, there: usize) -> String {
+        let at = self.now.iso_secs();
+        format!(
+            "At {at} an instance was started in response to a difference between desired and actual capacity, \
+             increasing the capacity from {there} to {desired}."
+        )
+    }
+
     /// A group launches one machine, in its emptiest zone that is not lost.
-    fn launch(&mut self, id: GroupId) {
+    fn launch(&mut self, id: GroupId, cause: &str) {
         let Some(group) = self.groups.get_mut(id.index()) else { return };
         group.launches += 1;
         let (place, kinds, turn, template) = (group.place, group.kinds.clone(), group.launches, group.template);
@@ -101,10 +121,48 @@ impl World {
         let found = &mut self.machines[machine.index()];
         (found.group, found.lifecycle, found.spot) = (Some(id), Lifecycle::Pending, spot);
         self.groups[id.index()].members.push(machine);
+        self.dress(machine);
+        let description = format!("Launching a new EC2 instance: {}", self.machine_id(machine));
+        self.note_activity(id, Some(machine), description, cause.to_owned(), None);
         self.emit(place, What::Machine { machine, state: MachineState::Pending });
         let launch = self.habits.launch_ms;
         let delay = self.draw(Purpose::Boot, launch);
         self.later(delay, Deed::Running(machine));
+    }
+
+    /// A machine is made what its group's machines are like.
+    pub(crate) fn dress(&mut self, machine: MachineId) {
+        let Some(found) = self.machines.get_mut(machine.index()) else { return };
+        let Some(group) = found.group.and_then(|group| self.groups.get(group.index())) else { return };
+        found.platform = group.outfit.platform;
+        found.extra_enis = group.outfit.extra_enis;
+        found.protected = group.protects_new;
+    }
+
+    /// A group's machines are like this from now on, those that it has and those that it gets.
+    pub fn outfit(&mut self, group: GroupId, outfit: super::Outfit) {
+        let Some(held) = self.groups.get_mut(group.index()) else { return };
+        held.outfit = outfit;
+        for machine in held.members.clone() {
+            self.dress(machine);
+            let Some(host) = self.registration(machine) else { continue };
+            let (attributes, trunk) = self.host_outfit(machine);
+            let found = &mut self.hosts[host.index()];
+            (found.attributes, found.trunk) = (attributes, trunk);
+        }
+    }
+
+    /// Attributes that a machine registers with, and whether it gets a trunk.
+    fn host_outfit(&self, machine: MachineId) -> (Vec<(String, Option<String>)>, bool) {
+        let Some(found) = self.machine(machine) else { return Default::default() };
+        let cluster = self.cluster(found.cluster);
+        let group = found.group.and_then(|group| self.group(group));
+        let mut attributes = cluster.map(|cluster| cluster.host_attributes.clone()).unwrap_or_default();
+        attributes.extend(group.map(|group| group.outfit.attributes.clone()).unwrap_or_default());
+        let wished = group.and_then(|group| group.outfit.trunking);
+        let trunking = wished.unwrap_or(cluster.is_some_and(|cluster| cluster.trunking));
+        let able = !found.external && found.platform == Platform::Linux && found.kind.get().branch_enis.is_some();
+        (attributes, trunking && able)
     }
 
     /// A group gets a new image for its next launches, and a share of its members is replaced by it.
@@ -142,6 +200,9 @@ impl World {
             template,
             ami,
             external: false,
+            platform: Platform::Linux,
+            extra_enis: 0,
+            protected: false,
             spot: false,
             group: None,
             lifecycle: Lifecycle::None,
@@ -196,6 +257,7 @@ impl World {
         }
         self.emit(place, What::Machine { machine, state: MachineState::Running });
         if let Some(group) = group {
+            self.activity_over(group, machine);
             self.emit(place, What::Lifecycle { machine, group, stage: Stage::Launched });
         }
         let boot = self.habits.boot_ms;
@@ -248,8 +310,8 @@ impl World {
     /// A new registration of a machine, ACTIVE and connected; tells nobody.
     pub(crate) fn new_host(&mut self, machine: MachineId) -> HostId {
         let found = &self.machines[machine.index()];
-        let (kind, cluster, external) = (found.kind.get(), found.cluster, found.external);
-        let trunking = self.clusters.get(cluster.index()).is_some_and(|cluster| cluster.trunking);
+        let (kind, cluster) = (found.kind.get(), found.cluster);
+        let (attributes, trunk) = self.host_outfit(machine);
         let host = HostId(self.hosts.len() as u32);
         let check = Check { status: CheckStatus::Ok, changed_at: self.now, frozen_at: None };
         self.hosts.push(Host {
@@ -262,17 +324,20 @@ impl World {
                 running: 0,
                 pending: 0,
                 enis: 0,
+                gpus_taken: 0,
+                ports: 0,
                 cpu_left: kind.cpu,
                 memory_left: kind.memory_mib,
                 updated_at: self.now,
             },
             registered_at: self.now,
             status_reason: None,
-            trunk: trunking && !external && kind.branch_enis.is_some(),
+            trunk,
             connectivity: check,
             runtime: check,
             away_since: None,
             tags: self.clusters.get(cluster.index()).map(|cluster| cluster.host_tags.clone()).unwrap_or_default(),
+            attributes,
             away_version: 0,
             unsettled: 0,
             first_task: NO_TASK,
@@ -320,11 +385,22 @@ impl World {
         let Some(group) = self.machines.get(machine.index()).and_then(|machine| machine.group) else { return };
         let Some(owner) = self.groups.get(group.index()) else { return };
         let (hook, drains, place) = (owner.terminate_hook_ms, owner.managed_draining, owner.place);
+        let (desired, members) = (owner.desired, owner.members.len());
         let found = &mut self.machines[machine.index()];
         if !matches!(found.lifecycle, Lifecycle::Pending | Lifecycle::PendingWait | Lifecycle::InService) {
             return;
         }
-        if (hook > 0 || drains) && found.state == MachineState::Running {
+        let (healthy, waits) = (found.group_healthy, (hook > 0 || drains) && found.state == MachineState::Running);
+        let id = self.machine_id(machine);
+        let at = self.now.iso_secs();
+        let cause = if healthy {
+            format!("At {at} instance {id} was taken out of service: {members} members, {desired} wanted.")
+        } else {
+            format!("At {at} an instance was taken out of service in response to a health check.")
+        };
+        self.note_activity(group, Some(machine), format!("Terminating EC2 instance: {id}"), cause, None);
+        let found = &mut self.machines[machine.index()];
+        if waits {
             found.lifecycle = Lifecycle::TerminatingWait;
             self.emit(place, What::Lifecycle { machine, group, stage: Stage::Terminating });
             if drains {
@@ -460,6 +536,7 @@ impl World {
             if let Some(group) = self.groups.get_mut(group.index()) {
                 group.members.retain(|member| *member != machine);
             }
+            self.activity_over(group, machine);
             self.emit(place, What::Lifecycle { machine, group, stage: Stage::Terminated });
         }
         self.group_notices(group);

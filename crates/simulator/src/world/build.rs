@@ -1,9 +1,9 @@
 //! Furnishing a world: what was there when the story begins. Nothing built here is news.
 
 use super::{
-    Boots, CapacityProvider, Cluster, ClusterId, DefinitionId, Deployment, Group, GroupId, HostId, KindId, Lifecycle,
-    MachineId, MachineState, Place, PlaceId, Process, Rollout, Service, ServiceId, Strategy, Symbol, TaskDefinition,
-    Template, TemplateId, World, Zone, kind,
+    Ask, Boots, CapacityProvider, Cluster, ClusterId, DefinitionId, Deployment, Group, GroupId, HostId, KindId,
+    Lifecycle, MachineId, MachineState, Place, PlaceId, Placement, Process, Rollout, Service, ServiceId, Strategy,
+    Symbol, TaskDefinition, Template, TemplateId, Who, World, Zone, kind, placement::NetworkMode,
 };
 use crate::seed::{Purpose, mix};
 
@@ -15,6 +15,7 @@ impl World {
             name: format!("{region}{}", char::from(b'a' + zone)),
             subnet: self.namer.subnet(u64::from(id.0) << 8 | u64::from(zone)),
             net: (id.0 as u8).wrapping_mul(8).wrapping_add(zone),
+            others: 0,
             lost_since: None,
         });
         let partition = match region.split('-').next() {
@@ -50,6 +51,7 @@ impl World {
             hosts: Vec::new(),
             tags: Vec::new(),
             capacity_providers: Vec::new(),
+            host_attributes: Vec::new(),
             host_tags: Vec::new(),
             without_ssm: false,
             trunking: false,
@@ -110,11 +112,16 @@ impl World {
             terminate_hook_ms: 0,
             managed_draining: false,
             ecs_managed: true,
+            outfit: super::Outfit::default(),
+            protects_new: false,
+            policies: Vec::new(),
+            activities: std::collections::VecDeque::new(),
+            scaled_at: None,
             launches: count,
             check_due: false,
         });
         if let Some(found) = self.clusters.get_mut(cluster.index()) {
-            found.capacity_providers.push(CapacityProvider { name: name.into(), group: id, cluster });
+            found.capacity_providers.push(CapacityProvider { name: name.into(), group: id, cluster, scaling: None });
         }
         for number in 0..count {
             let zone = (number % u32::from(zones)) as u8;
@@ -164,7 +171,7 @@ impl World {
         host
     }
 
-    /// A task definition; the next revision of its family.
+    /// A task definition that asks for CPU and memory, and for an ENI with `awsvpc`; the next revision of its family.
     pub fn add_definition(
         &mut self,
         place: PlaceId,
@@ -173,20 +180,25 @@ impl World {
         memory_mib: i32,
         awsvpc: bool,
     ) -> DefinitionId {
-        let id = DefinitionId(self.definitions.len() as u32);
-        let of_family = self.definitions.iter().filter(|other| other.place == place && other.family == family);
-        let revision = of_family.map(|other| other.revision).max().unwrap_or(0) + 1;
-        let containers = vec![family.to_owned()];
-        self.definitions.push(TaskDefinition {
+        let network = if awsvpc { NetworkMode::Awsvpc } else { NetworkMode::Bridge };
+        let (family, containers) = (family.to_owned(), vec![family.to_owned()]);
+        self.register_definition(TaskDefinition {
             place,
-            family: family.into(),
-            revision,
+            family,
             cpu,
             memory_mib,
-            awsvpc,
+            network,
             containers,
-        });
-        id
+            ..TaskDefinition::default()
+        })
+    }
+
+    /// RegisterTaskDefinition: it gets the next revision of its family.
+    pub fn register_definition(&mut self, mut definition: TaskDefinition) -> DefinitionId {
+        let same = |other: &&TaskDefinition| other.place == definition.place && other.family == definition.family;
+        definition.revision = self.definitions.iter().filter(same).map(|other| other.revision).max().unwrap_or(0) + 1;
+        self.definitions.push(definition);
+        DefinitionId(self.definitions.len() as u32 - 1)
     }
 
     /// A service with its tasks running, as far as there is room for them.
@@ -197,6 +209,19 @@ impl World {
         strategy: Strategy,
         desired: u32,
         definition: DefinitionId,
+    ) -> ServiceId {
+        self.add_placed_service(cluster, name, strategy, desired, definition, Placement::default())
+    }
+
+    /// The same with constraints and strategies.
+    pub fn add_placed_service(
+        &mut self,
+        cluster: ClusterId,
+        name: &str,
+        strategy: Strategy,
+        desired: u32,
+        definition: DefinitionId,
+        placement: Placement,
     ) -> ServiceId {
         let id = ServiceId(self.services.len() as u32);
         let deployment = self.streams.of(Purpose::Placement).bits() % 10_u64.pow(19);
@@ -224,24 +249,27 @@ impl World {
             protected: false,
             deactivating_ms: 0,
             churn_per_hour: 0.0,
+            placement,
+            failed_starts: 0,
             placement_failed_at: None,
             check_due: false,
         });
         if let Some(found) = self.clusters.get_mut(cluster.index()) {
             found.services.push(id);
         }
+        let ask = Ask { definition, who: Who::Service(id) };
         match strategy {
             Strategy::Replica => {
                 for _ in 0..desired {
-                    let Ok(host) = self.find_room(cluster, definition) else { break };
-                    self.place_task(Some(id), definition, host, true);
+                    let Ok(host) = self.find_room(cluster, &ask) else { break };
+                    self.place_task(Some(id), None, definition, host, true);
                 }
             }
             Strategy::Daemon => {
                 let hosts = self.clusters.get(cluster.index()).map(|it| it.hosts.clone()).unwrap_or_default();
                 for host in hosts {
-                    if self.lacks(host, definition).is_none() {
-                        self.place_task(Some(id), definition, host, true);
+                    if self.lacks(host, &ask).is_none() {
+                        self.place_task(Some(id), None, definition, host, true);
                     }
                 }
             }
@@ -252,10 +280,28 @@ impl World {
         id
     }
 
+    /// So many addresses of a zone's subnet are taken by others.
+    pub fn set_other_addresses(&mut self, place: PlaceId, zone: u8, others: u32) {
+        let zones = self.places.get_mut(place.index()).map(|place| &mut place.zones);
+        if let Some(zone) = zones.and_then(|zones| zones.get_mut(usize::from(zone))) {
+            zone.others = others;
+        }
+    }
+
+    /// Others take addresses of a zone's subnet until so many are left.
+    pub fn leave_addresses(&mut self, place: PlaceId, zone: u8, free: u32) {
+        self.set_other_addresses(place, zone, 0);
+        let all = self.free_addresses(place, zone);
+        // One at least: that is what makes placement count.
+        self.set_other_addresses(place, zone, all.saturating_sub(free).max(1));
+    }
+
     /// A task that no service has: it runs, and nobody moves it. Where there is room; false where there is none.
     pub fn add_standalone_task(&mut self, cluster: ClusterId, definition: DefinitionId) -> bool {
-        let Ok(host) = self.find_room(cluster, definition) else { return false };
-        self.place_task(None, definition, host, true).is_some()
+        let placement = Placement::default();
+        let who = Who::Caller { group: None, placement: &placement };
+        let Ok(host) = self.find_room(cluster, &Ask { definition, who }) else { return false };
+        self.place_task(None, None, definition, host, true).is_some()
     }
 
     /// Gives a service a rate at which its tasks end by themselves.

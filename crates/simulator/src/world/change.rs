@@ -56,8 +56,8 @@ pub enum What {
         service: ServiceId,
         /// What.
         action: ServiceAction,
-        /// The host that fitted best, with a failed placement.
-        closest: Option<HostId>,
+        /// The hosts that came closest, with a failed placement.
+        closest: Closest,
     },
     /// ECS Deployment State Change.
     Deployment {
@@ -106,6 +106,9 @@ pub enum What {
     },
 }
 
+/// The hosts that came closest to taking a task: at most three, the first one named in the service's own events.
+pub type Closest = [Option<HostId>; 3];
+
 /// Kinds of service action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceAction {
@@ -116,14 +119,21 @@ pub enum ServiceAction {
 }
 
 /// Reason of a failed placement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "AWS's own words")]
 pub enum PlacementFailure {
     Cpu,
     Memory,
+    Ports,
+    Gpu,
     Eni,
     Agent,
+    Attribute,
+    Location,
+    MemberOf,
+    DistinctInstance,
     NoActiveInstances,
+    EmptyCapacityProvider,
 }
 
 impl PlacementFailure {
@@ -132,9 +142,16 @@ impl PlacementFailure {
         match self {
             Self::Cpu => "RESOURCE:CPU",
             Self::Memory => "RESOURCE:MEMORY",
+            Self::Ports => "RESOURCE:PORTS",
+            Self::Gpu => "RESOURCE:GPU",
             Self::Eni => "RESOURCE:ENI",
             Self::Agent => "AGENT",
+            Self::Attribute => "ATTRIBUTE",
+            Self::Location => "LOCATION",
+            Self::MemberOf => "MemberOf placement constraint unsatisfied",
+            Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied",
             Self::NoActiveInstances => "NO ACTIVE INSTANCES",
+            Self::EmptyCapacityProvider => "EMPTY CAPACITY PROVIDER",
         }
     }
 }

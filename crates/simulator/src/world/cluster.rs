@@ -17,6 +17,8 @@ pub struct Cluster {
     pub tags: Vec<(String, String)>,
     /// Capacity providers, each with its Auto Scaling group.
     pub capacity_providers: Vec<CapacityProvider>,
+    /// Attributes of every container instance that registers here.
+    pub host_attributes: Vec<(String, Option<String>)>,
     /// Tags of every container instance that registers here.
     pub host_tags: Vec<(String, String)>,
     /// Its machines have no SSM agent, or no permission to reach SSM: SSM does not know them.
@@ -50,4 +52,25 @@ pub struct CapacityProvider {
     pub group: GroupId,
     /// Its cluster.
     pub cluster: ClusterId,
+    /// Managed scaling that truly scales. `None`: only what the group's `ecs_managed` makes of it by name.
+    pub scaling: Option<ManagedScaling>,
+}
+
+/// Managed scaling of a capacity provider: ECS raises the group's desired capacity for tasks that find no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManagedScaling {
+    /// `targetCapacity`, in percent.
+    pub target_percent: u32,
+    /// `minimumScalingStepSize`.
+    pub least: u32,
+    /// `maximumScalingStepSize`.
+    pub most: u32,
+    /// `instanceWarmupPeriod`.
+    pub warmup_secs: i64,
+}
+
+impl Default for ManagedScaling {
+    fn default() -> Self {
+        Self { target_percent: 100, least: 1, most: 10_000, warmup_secs: 300 }
+    }
 }

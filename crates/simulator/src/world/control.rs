@@ -1,8 +1,8 @@
 //! What somebody does to the account: the write calls of ECS, Auto Scaling, EC2 and SSM, with their refusals.
 
 use super::{
-    ClusterId, DefinitionId, GroupId, HostId, HostStatus, Lifecycle, MachineId, MachineState, ServiceId, StopCode,
-    TaskId, TaskStatus, World,
+    Ask, ClusterId, DefinitionId, GroupId, HostId, HostStatus, Lifecycle, MachineId, MachineState, Placement, Refused,
+    ServiceId, StopCode, Symbol, TaskId, TaskStatus, Who, World, change::PlacementFailure,
 };
 
 /// Why a call is refused.
@@ -14,6 +14,9 @@ pub enum Refusal {
     /// It cannot be done now; the text is AWS's own in substance.
     #[error("{0}")]
     Invalid(String),
+    /// Later, perhaps.
+    #[error("{0}")]
+    Busy(String),
 }
 
 impl World {
@@ -70,10 +73,17 @@ impl World {
         Ok(())
     }
 
-    /// RunTask with a count of one; the error is the reason of the failure, `RESOURCE:CPU` and the like.
-    pub fn run_task(&mut self, cluster: ClusterId, definition: DefinitionId) -> Result<TaskId, &'static str> {
-        let host = self.find_room(cluster, definition).map_err(|(why, _)| why.word())?;
-        self.place_task(None, definition, host, false).ok_or("MISSING")
+    /// RunTask with a count of one; the error says what was lacking, and which hosts came closest.
+    pub fn run_task(
+        &mut self,
+        cluster: ClusterId,
+        definition: DefinitionId,
+        group: Option<Symbol>,
+        placement: &Placement,
+    ) -> Result<TaskId, Refused> {
+        let host = self.find_room(cluster, &Ask { definition, who: Who::Caller { group, placement } })?;
+        let gone = Refused { lack: None, why: PlacementFailure::NoActiveInstances, closest: [None; 3] };
+        self.place_task(None, group, definition, host, false).ok_or(gone)
     }
 
     /// UpdateService with another desired count.
@@ -163,6 +173,28 @@ impl World {
         }
         found.desired = desired;
         self.look_at_group(group, 1_000);
+        Ok(())
+    }
+
+    /// SetInstanceProtection: a group that shrinks leaves a protected member alone.
+    pub fn protect_machine(&mut self, machine: MachineId, protected: bool) -> Result<(), Refusal> {
+        let found = self.machines.get_mut(machine.index()).filter(|found| found.group.is_some());
+        found.ok_or(Refusal::Missing("instance"))?.protected = protected;
+        Ok(())
+    }
+
+    /// PutAttributes with one attribute: one of the same name is replaced.
+    pub fn put_attribute(&mut self, host: HostId, name: &str, value: Option<&str>) -> Result<(), Refusal> {
+        let held = &mut self.hosts.get_mut(host.index()).ok_or(Refusal::Missing("container instance"))?.attributes;
+        held.retain(|(other, _)| other != name);
+        held.push((name.to_owned(), value.map(str::to_owned)));
+        self.services_look_again(host);
+        Ok(())
+    }
+
+    /// AttachNetworkInterface by hand: interfaces that the scheduler does not see, beside the primary one.
+    pub fn attach_interfaces(&mut self, machine: MachineId, interfaces: u8) -> Result<(), Refusal> {
+        self.machines.get_mut(machine.index()).ok_or(Refusal::Missing("instance"))?.extra_enis = interfaces;
         Ok(())
     }
 

@@ -27,6 +27,8 @@ pub struct Host {
     pub away_since: Option<Moment>,
     /// Tags.
     pub tags: Vec<(String, String)>,
+    /// Attributes of its own: from its agent's configuration or from PutAttributes.
+    pub attributes: Vec<(String, Option<String>)>,
     /// Version at which the agent was last seen leaving.
     pub(crate) away_version: u32,
     /// Tasks here that are on their way to somewhere.
@@ -50,6 +52,10 @@ pub struct HostState {
     pub pending: u16,
     /// Task ENIs in use; ECS does not tell it, the scheduler counts it.
     pub enis: u16,
+    /// GPUs in use, one bit each.
+    pub gpus_taken: u16,
+    /// Number of the set of ports that tasks have taken; 0: none.
+    pub(crate) ports: u32,
     /// CPU units left.
     pub cpu_left: i32,
     /// MiB left.

@@ -18,6 +18,8 @@ pub struct Kind {
     pub branch_enis: Option<u8>,
     /// GPUs.
     pub gpus: u8,
+    /// Network cards; the interfaces are shared out among them.
+    pub cards: u8,
     /// `x86_64` or `arm64`.
     pub architecture: &'static str,
 }
@@ -30,6 +32,7 @@ const fn kind(name: &'static str, vcpus: i32, memory_mib: i32, max_enis: u8, bra
         max_enis,
         branch_enis: if branch_enis == 0 { None } else { Some(branch_enis) },
         gpus: 0,
+        cards: 1,
         architecture: "x86_64",
     }
 }
@@ -57,6 +60,13 @@ pub const KINDS: &[Kind] = &[
     arm(kind("m7g.large", 2, 7_650, 3, 9)),
     arm(kind("c7g.xlarge", 4, 7_580, 4, 18)),
     Kind { gpus: 1, ..kind("g4dn.xlarge", 4, 15_500, 3, 0) },
+    Kind { gpus: 4, ..kind("g4dn.12xlarge", 48, 189_000, 8, 0) },
+    Kind { gpus: 1, ..kind("g5.xlarge", 4, 15_400, 4, 6) },
+    Kind { gpus: 8, cards: 4, ..kind("p4d.24xlarge", 96, 1_140_000, 60, 62) },
+    // Types that no table lists: new ones, and one whose limits make no sense.
+    kind("q9z.large", 2, 7_600, 5, 11),
+    kind("q9z.nano", 1, 400, 1, 0),
+    kind("n0n.sense", 0, 0, 0, 1),
     // An external host has no EC2 type; what its agent registers is what the box has.
     kind("external", 4, 15_800, 0, 0),
 ];
@@ -82,8 +92,13 @@ impl Kind {
     /// How many awsvpc tasks ECS places here: `branch + enis − 2` with a trunk, `enis − 1` without (spec D.1).
     pub fn task_enis(&self, trunk: bool) -> u32 {
         match self.branch_enis {
-            Some(branches) if trunk => u32::from(branches) + u32::from(self.max_enis) - 2,
+            Some(branches) if trunk => (u32::from(branches) + u32::from(self.max_enis)).saturating_sub(2),
             _ => u32::from(self.max_enis).saturating_sub(1),
         }
+    }
+
+    /// Memory as EC2 names it, in MiB: whole steps of 4 GiB, of which the agent registers a little less.
+    pub fn nominal_mib(&self) -> i32 {
+        if self.memory_mib < 4_000 { self.memory_mib } else { (self.memory_mib + 4_095) / 4_096 * 4_096 }
     }
 }

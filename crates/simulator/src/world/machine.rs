@@ -18,6 +18,12 @@ pub struct Machine {
     pub ami: Symbol,
     /// ECS Anywhere: `mi-…`.
     pub external: bool,
+    /// Operating system.
+    pub platform: Platform,
+    /// Network interfaces that somebody attached by hand, beside the primary one: the scheduler does not see them.
+    pub extra_enis: u8,
+    /// Protected from scale-in.
+    pub protected: bool,
     /// Spot capacity.
     pub spot: bool,
     /// Its Auto Scaling group.
@@ -58,6 +64,42 @@ pub struct Machine {
     pub scheduled: Option<&'static str>,
     /// The truth as last written down for judges: healthy, reachable.
     pub(crate) noted: Option<(bool, bool)>,
+}
+
+/// Operating system of a machine (spec A.5, C.5, C.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Platform {
+    /// Amazon Linux.
+    #[default]
+    Linux,
+    /// Windows Server 2019, full.
+    Windows2019,
+    /// Windows Server 2022, core.
+    Windows2022,
+}
+
+impl Platform {
+    /// `ecs.os-type`.
+    pub fn os_type(self) -> &'static str {
+        if self == Self::Linux { "linux" } else { "windows" }
+    }
+
+    /// `ecs.os-family`.
+    pub fn os_family(self) -> &'static str {
+        match self {
+            Self::Linux => "LINUX",
+            Self::Windows2019 => "WINDOWS_SERVER_2019_FULL",
+            Self::Windows2022 => "WINDOWS_SERVER_2022_CORE",
+        }
+    }
+
+    /// TCP ports that the agent reserves.
+    pub fn reserved_ports(self) -> &'static [u16] {
+        match self {
+            Self::Linux => &[22, 2375, 2376, 51678, 51679],
+            _ => &[53, 135, 139, 445, 2375, 2376, 3389, 5985, 5986, 51678, 51679],
+        }
+    }
 }
 
 /// The ECS agent on a machine: the truth.

@@ -17,7 +17,10 @@ pub mod kind;
 mod live;
 pub mod machine;
 pub mod place;
+pub mod placement;
+pub mod query;
 pub mod read;
+pub mod scaling;
 mod scheduler;
 pub mod service;
 mod tasks;
@@ -25,16 +28,19 @@ mod tasks;
 use std::collections::{HashMap, VecDeque};
 
 pub use change::{Change, Truth, What};
-pub use cluster::{CapacityProvider, Cluster};
-pub use group::Group;
+pub use cluster::{CapacityProvider, Cluster, ManagedScaling};
+pub use group::{Activity, Adjustment, Group, Outfit, Policy, PolicyKind};
 pub use happened::Happened;
 pub use host::{Check, CheckKind, CheckStatus, Host, HostState, HostStatus};
 pub use id::{
     ClusterId, DefinitionId, GroupId, HostId, KindId, MachineId, Namer, PlaceId, ServiceId, Symbol, TaskId, TemplateId,
 };
 pub use kind::Kind;
-pub use machine::{Agent, Lifecycle, Machine, MachineState, Ping, Process};
+pub use machine::{Agent, Lifecycle, Machine, MachineState, Ping, Platform, Process};
 pub use place::{Boots, Place, Template, Zone};
+pub use placement::Placement;
+pub use scaling::{Scaled, Scaler};
+pub use scheduler::{Ask, Lack, Refused, Who};
 pub use service::{
     Deployment, Eni, EniStatus, Rollout, Service, ServiceMessage, StopCode, Strategy, Task, TaskDefinition, TaskState,
     TaskStatus,
@@ -46,7 +52,7 @@ use crate::{clock::Moment, seed::Streams};
 pub(crate) const NO_TASK: u32 = u32::MAX;
 
 /// Everything there is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     /// Now.
     pub now: Moment,
@@ -89,6 +95,10 @@ pub struct World {
     pub(crate) silent: bool,
     pub(crate) serial: u64,
     pub(crate) symbols: Symbols,
+    pub(crate) port_sets: placement::PortSets,
+    /// Every change of a group's desired capacity that somebody called for.
+    pub scaled: Vec<Scaled>,
+    pub(crate) activities: u64,
     pub(crate) streams: Streams,
     /// Names and ids.
     pub namer: Namer,
@@ -135,6 +145,9 @@ pub struct Habits {
     pub group_patience_ms: i64,
     /// How long a deregistering or dead registration stays describable; 0: for ever.
     pub forget_inactive_ms: i64,
+    /// Services without a placement strategy spread over zones by their tasks, as ECS does it. Without it the hosts take
+    /// turns: quicker, and what older stories were written with.
+    pub zone_spread: bool,
 }
 
 impl Default for Habits {
@@ -158,12 +171,13 @@ impl Default for Habits {
             scheduler_retry_ms: 60_000,
             group_patience_ms: 8 * 60_000,
             forget_inactive_ms: 3_600_000,
+            zone_spread: false,
         }
     }
 }
 
 /// Interned strings.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Symbols {
     texts: Vec<Box<str>>,
     numbers: HashMap<Box<str>, u32>,
@@ -212,6 +226,9 @@ impl World {
             silent: false,
             serial: 0,
             symbols: Symbols::default(),
+            port_sets: placement::PortSets::default(),
+            scaled: Vec::new(),
+            activities: 0,
             streams: Streams::new(seed),
             namer: Namer::new(seed),
             habits: Habits::default(),

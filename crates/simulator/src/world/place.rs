@@ -36,6 +36,8 @@ pub struct Zone {
     pub subnet: String,
     /// Second number of its addresses: `10.N.x.y`.
     pub net: u8,
+    /// Addresses of the subnet that others have taken; where there are any, task placement counts what is left.
+    pub others: u32,
     /// Since when the zone is cut off, if it is.
     pub lost_since: Option<Moment>,
 }

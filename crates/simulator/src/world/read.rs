@@ -3,10 +3,11 @@
 use super::{
     Check, CheckKind, Cluster, ClusterId, DefinitionId, Eni, Group, GroupId, Host, HostId, HostState, HostStatus,
     Machine, MachineId, NO_TASK, Place, PlaceId, Service, ServiceId, Task, TaskDefinition, TaskId, World,
+    placement::Protocol,
 };
 use crate::clock::MINUTE;
 
-/// Registered and remaining resources of a host (spec A.5). Ports taken are the agent's own five.
+/// Registered and remaining resources of a host (spec A.5), without its ports: see [`World::ports_taken`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
     /// CPU units registered.
@@ -19,10 +20,9 @@ pub struct Resources {
     pub memory_left_mib: i32,
     /// GPUs registered.
     pub gpus: u8,
+    /// GPUs in use, one bit each.
+    pub gpus_taken: u16,
 }
-
-/// Ports that ECS counts as taken on a Linux host.
-pub const RESERVED_PORTS: [&str; 5] = ["22", "2375", "2376", "51678", "51679"];
 
 /// Capability flags of a current agent on Amazon Linux 2023: attributes without a value.
 pub const CAPABILITIES: [&str; 22] = [
@@ -49,6 +49,19 @@ pub const CAPABILITIES: [&str; 22] = [
     "ecs.capability.secrets.ssm.environment-variables",
     "ecs.capability.task-cpu-mem-limit",
 ];
+
+/// Of those, the ones that an agent on Windows does not have.
+const LINUX_ONLY: [&str; 6] = [
+    "com.amazonaws.ecs.capability.logging-driver.syslog",
+    "com.amazonaws.ecs.capability.privileged-container",
+    "ecs.capability.aws-appmesh",
+    "ecs.capability.docker-plugin.local",
+    "ecs.capability.efs",
+    "ecs.capability.task-cpu-mem-limit",
+];
+
+/// Addresses of a /18 without the five that are reserved.
+pub const ADDRESSES: u32 = (1 << 14) - 5;
 
 fn string(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::with_capacity(128);
@@ -198,6 +211,13 @@ impl World {
         })
     }
 
+    /// Tasks of a cluster, stopped ones that are remembered included.
+    pub fn tasks_of_cluster(&self, cluster: ClusterId) -> impl Iterator<Item = TaskId> + '_ {
+        let numbered = self.tasks.iter().zip(0u32..);
+        let here = numbered.filter(move |(task, _)| task.present && task.cluster == cluster);
+        here.map(|(task, slot)| TaskId { slot, generation: task.generation })
+    }
+
     /// Appends a container instance ARN.
     pub fn write_host_arn(&self, host: HostId, out: &mut Vec<u8>) {
         if let Some(cluster) = self.host(host).and_then(|host| self.cluster(host.cluster)) {
@@ -281,6 +301,7 @@ impl World {
             memory_mib: kind.memory_mib,
             memory_left_mib: state.memory_left,
             gpus: kind.gpus,
+            gpus_taken: state.gpus_taken,
         })
     }
 
@@ -289,12 +310,16 @@ impl World {
         let Some(found) = self.host(host) else { return };
         let Some(machine) = self.machine(found.machine) else { return };
         let kind = machine.kind.get();
-        for name in CAPABILITIES {
+        let linux = machine.platform == super::Platform::Linux;
+        for name in CAPABILITIES.iter().filter(|name| linux || !LINUX_ONLY.contains(name)) {
             each(name, None);
         }
         each("ecs.cpu-architecture", Some(kind.architecture));
-        each("ecs.os-type", Some("linux"));
-        each("ecs.os-family", Some("LINUX"));
+        each("ecs.os-type", Some(machine.platform.os_type()));
+        each("ecs.os-family", Some(machine.platform.os_family()));
+        for (name, value) in &found.attributes {
+            each(name, value.as_deref());
+        }
         if machine.external {
             each("ecs.capability.external", None);
             return;
@@ -309,11 +334,63 @@ impl World {
             }
         }
         each("ecs.capability.task-eni", None);
-        each("ecs.capability.task-eni-trunking", None);
+        if linux {
+            each("ecs.capability.task-eni-trunking", None);
+        }
         if found.trunk {
             let mut trunk = Vec::with_capacity(36);
             self.namer.write_event(u64::MAX / 2 - u64::from(host.0), &mut trunk);
             each("ecs.awsvpc-trunk-id", std::str::from_utf8(&trunk).ok());
+        }
+    }
+
+    /// The value of an attribute of a host, if it has the attribute: `Some(None)` for a flag.
+    pub fn attribute(&self, host: HostId, wanted: &str) -> Option<Option<String>> {
+        let mut found = None;
+        self.attributes(host, |name, value| {
+            if name == wanted {
+                found = Some(value.map(str::to_owned));
+            }
+        });
+        found
+    }
+
+    /// Ports of a protocol that are taken on a host in a given state: those that its agent reserves, in their order, then
+    /// those of tasks. Registered resources have only the agent's.
+    pub fn ports_taken(&self, host: HostId, state: &HostState, protocol: Protocol, by_tasks: bool) -> Vec<u16> {
+        let machine = self.host(host).and_then(|host| self.machine(host.machine));
+        let reserved = match (machine, protocol) {
+            (Some(machine), Protocol::Tcp) => machine.platform.reserved_ports(),
+            _ => &[],
+        };
+        let mut ports = reserved.to_vec();
+        if by_tasks {
+            let taken = self.port_sets.get(state.ports).iter().filter(|port| port.protocol == protocol);
+            ports.extend(taken.map(|port| port.port));
+        }
+        ports
+    }
+
+    /// Free addresses of the subnet of a zone: hosts, their hand-made interfaces, task ENIs and others take one each.
+    pub fn free_addresses(&self, place: PlaceId, zone: u8) -> u32 {
+        let here = |machine: &Machine| machine.place == place && machine.zone == zone && !machine.external;
+        let machines = self.machines.iter().filter(|machine| here(machine) && machine.terminated_at.is_none());
+        let of_machines: u32 = machines.map(|machine| 1 + u32::from(machine.extra_enis)).sum();
+        let hosts = self.hosts.iter().filter(|host| self.machine(host.machine).is_some_and(here));
+        let of_tasks: u32 = hosts.map(|host| u32::from(host.said.enis)).sum();
+        let others =
+            self.place(place).and_then(|place| place.zones.get(usize::from(zone))).map_or(0, |zone| zone.others);
+        ADDRESSES.saturating_sub(of_machines + of_tasks + others)
+    }
+
+    /// `group` of a task: that of its service, one it was started in, or its family's.
+    pub fn task_group(&self, task: &Task) -> String {
+        if let Some(service) = task.service.and_then(|service| self.service(service)) {
+            return format!("service:{}", service.name);
+        }
+        match task.group {
+            Some(group) => self.text(group).to_owned(),
+            None => format!("family:{}", self.definition(task.definition).map_or("", |definition| &definition.family)),
         }
     }
 

@@ -1,6 +1,9 @@
 //! Services, task definitions and tasks.
 
-use super::id::{ClusterId, DefinitionId, HostId, PlaceId, ServiceId, Symbol, TaskId};
+use super::{
+    id::{ClusterId, DefinitionId, HostId, PlaceId, ServiceId, Symbol, TaskId},
+    placement::{Expression, HostPort, NetworkMode, Placement, Required},
+};
 use crate::clock::Moment;
 
 /// A service (spec C.3).
@@ -38,6 +41,10 @@ pub struct Service {
     pub deactivating_ms: i64,
     /// Share of its tasks that end by themselves within an hour and are replaced.
     pub churn_per_hour: f64,
+    /// Where its tasks may go, and where they are best placed.
+    pub placement: Placement,
+    /// Tasks in a row that could not start: the next try waits the longer for it.
+    pub(crate) failed_starts: u32,
     /// The last placement failed: not said again until solved or six hours later.
     pub(crate) placement_failed_at: Option<Moment>,
     /// A reconciliation is on the agenda.
@@ -107,7 +114,7 @@ pub struct ServiceMessage {
 }
 
 /// A task definition revision.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TaskDefinition {
     /// Where.
     pub place: PlaceId,
@@ -119,10 +126,29 @@ pub struct TaskDefinition {
     pub cpu: i32,
     /// MiB.
     pub memory_mib: i32,
-    /// `awsvpc`: the task takes an ENI. Otherwise `bridge`.
-    pub awsvpc: bool,
+    /// Network mode; with `awsvpc` a task takes an ENI.
+    pub network: NetworkMode,
     /// Names of its containers; the first is essential.
     pub containers: Vec<String>,
+    /// GPUs.
+    pub gpus: u8,
+    /// Ports that are taken on the host.
+    pub ports: Vec<HostPort>,
+    /// Attributes that a host must have, beside what `awsvpc` asks for.
+    pub requires: Vec<Required>,
+    /// `memberOf` constraints.
+    pub constraints: Vec<Expression>,
+    /// `operatingSystemFamily` of `runtimePlatform`; `None`: any.
+    pub os_family: Option<String>,
+    /// `cpuArchitecture` of `runtimePlatform`; `None`: any.
+    pub architecture: Option<String>,
+}
+
+impl TaskDefinition {
+    /// A task takes an ENI.
+    pub fn awsvpc(&self) -> bool {
+        self.network == NetworkMode::Awsvpc
+    }
 }
 
 /// A task. The fields that a name, an address or an ENI would fill are derived from its id: see
@@ -143,6 +169,10 @@ pub struct Task {
     pub definition: DefinitionId,
     /// Where it was placed.
     pub host: HostId,
+    /// Group it was started in by RunTask; `None`: that of its service, or of its family.
+    pub group: Option<Symbol>,
+    /// GPUs it holds, one bit each.
+    pub gpus: u16,
     /// Deployment that started it.
     pub deployment: u64,
     /// `createdAt`.

@@ -11,12 +11,16 @@ impl World {
     pub(crate) fn place_task(
         &mut self,
         service: Option<ServiceId>,
+        group: Option<Symbol>,
         definition: DefinitionId,
         host: HostId,
         running: bool,
     ) -> Option<TaskId> {
         let what = self.definitions.get(definition.index())?;
-        let (cpu, memory, awsvpc) = (what.cpu, what.memory_mib, what.awsvpc);
+        let (cpu, memory, awsvpc) = (what.cpu, what.memory_mib, what.awsvpc());
+        let before = self.hosts.get(host.index())?.said;
+        let gpus = lowest_free(before.gpus_taken, what.gpus);
+        let ports = self.port_sets.with(before.ports, &what.ports);
         let slot = match self.free_tasks.pop() {
             Some(slot) => slot,
             None => self.tasks.len() as u32,
@@ -62,6 +66,8 @@ impl World {
             service,
             definition,
             host,
+            group,
+            gpus,
             deployment,
             created_at: self.now,
             started_at: running.then_some(self.now),
@@ -89,6 +95,7 @@ impl World {
             said.cpu_left -= cpu;
             said.memory_left -= memory;
             said.enis += u16::from(awsvpc);
+            (said.gpus_taken, said.ports) = (said.gpus_taken | gpus, ports);
             return Some(id);
         }
         self.hosts[host.index()].unsettled += 1;
@@ -97,6 +104,7 @@ impl World {
             said.cpu_left -= cpu;
             said.memory_left -= memory;
             said.enis += u16::from(awsvpc);
+            (said.gpus_taken, said.ports) = (said.gpus_taken | gpus, ports);
         });
         self.tell_task(id);
         self.schedule_step(id);
@@ -144,6 +152,10 @@ impl World {
             return;
         }
         let awsvpc = task.said.eni.is_some();
+        if task.said.desired_running && task.said.last == TaskStatus::Provisioning && !self.has_free_index(task.host) {
+            self.fail_to_start(id, "Unable to attach network interface to unused device index");
+            return;
+        }
         let next = if task.said.desired_running {
             match task.said.last {
                 TaskStatus::Provisioning => (TaskStatus::Pending, Some(EniStatus::Attaching)),
@@ -182,6 +194,10 @@ impl World {
         }
         if last == TaskStatus::Stopped {
             task.stopped_at = Some(now);
+        }
+        let service = task.service.filter(|_| last == TaskStatus::Running);
+        if let Some(service) = service.and_then(|service| self.services.get_mut(service.index())) {
+            service.failed_starts = 0;
         }
         let after = *task;
         self.count(&after, before, after.said);
@@ -225,6 +241,12 @@ impl World {
         let what = self.definitions.get(task.definition.index());
         let (cpu, memory) = what.map_or((0, 0), |what| (what.cpu, what.memory_mib));
         let awsvpc = before.eni.is_some();
+        let taken = host.said.ports;
+        let ports = match what {
+            Some(what) if over => self.port_sets.without(taken, &what.ports),
+            _ => taken,
+        };
+        let gpus = if over { task.gpus } else { 0 };
         self.change_host(task.host, |said| {
             match was {
                 Counted::Running => said.running = said.running.saturating_sub(1),
@@ -240,6 +262,7 @@ impl World {
                 said.cpu_left += cpu;
                 said.memory_left += memory;
                 said.enis = said.enis.saturating_sub(u16::from(awsvpc));
+                (said.gpus_taken, said.ports) = (said.gpus_taken & !gpus, ports);
             }
         });
     }
@@ -256,7 +279,14 @@ impl World {
                 moved.slot_in_service = at as u32;
             }
         }
-        self.look_at_service(service_id, 500);
+        let wait = self.service_wait_ms(service_id);
+        self.look_at_service(service_id, wait);
+    }
+
+    /// When a service looks for what it lacks: soon, and the later the more starts have failed in a row.
+    fn service_wait_ms(&self, service: ServiceId) -> i64 {
+        let failed = self.services.get(service.index()).map_or(0, |service| service.failed_starts);
+        if failed == 0 { 500 } else { (10_000 << failed.min(6)).min(15 * crate::clock::MINUTE) }
     }
 
     /// Wants a task stopped: `desiredStatus` becomes STOPPED; the agent does the rest when it can.
@@ -281,8 +311,28 @@ impl World {
         self.tell_task(id);
         self.schedule_step(id);
         if let Some(service) = after.service {
-            self.look_at_service(service, 500);
+            let wait = self.service_wait_ms(service);
+            self.look_at_service(service, wait);
         }
+    }
+
+    /// Whether the machine of a host can attach one interface more, those counted that the scheduler does not see. The
+    /// interface of the task in question is counted already.
+    fn has_free_index(&self, host: HostId) -> bool {
+        let Some(found) = self.hosts.get(host.index()) else { return true };
+        let Some(machine) = self.machines.get(found.machine.index()) else { return true };
+        let slots = machine.kind.get().task_enis(found.trunk).saturating_sub(u32::from(machine.extra_enis));
+        machine.extra_enis == 0 || u32::from(found.said.enis) <= slots
+    }
+
+    /// A task that was placed cannot start; its service tries again, later and later.
+    fn fail_to_start(&mut self, id: TaskId, reason: &str) {
+        let reason = self.intern(reason);
+        let service = self.task(id).and_then(|task| task.service);
+        if let Some(service) = service.and_then(|service| self.services.get_mut(service.index())) {
+            service.failed_starts = service.failed_starts.saturating_add(1);
+        }
+        self.want_stopped(id, StopCode::TaskFailedToStart, reason, None);
     }
 
     /// All tasks of a host are over at once: the machine is gone, or the host was deregistered by force.
@@ -329,6 +379,15 @@ impl Task {
     pub fn settled(&self) -> bool {
         settled(self.said)
     }
+}
+
+/// The lowest bits that are free: as many as a task wants GPUs.
+fn lowest_free(taken: u16, wanted: u8) -> u16 {
+    let mut found = 0_u16;
+    for bit in (0..16).map(|at| 1_u16 << at).filter(|bit| taken & bit == 0).take(usize::from(wanted)) {
+        found |= bit;
+    }
+    found
 }
 
 fn settled(said: TaskState) -> bool {

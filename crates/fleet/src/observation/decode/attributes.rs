@@ -42,8 +42,12 @@ fn collect<'a>(cursor: &mut Cursor<'a, '_>, known: &mut HostAttributes<'a>) -> R
             Some("ecs.capability.external") => known.external = true,
             Some("ecs.awsvpc-trunk-id") => known.trunk = value.is_some(),
             _ => {
-                if let Some(name) = name.filter(|name| is_custom(name)) {
-                    known.marks.push((name, value.unwrap_or_default()));
+                if let Some(name) = name.filter(|name| !name.is_empty()) {
+                    let value = value.unwrap_or_default();
+                    if is_custom(&name) {
+                        known.marks.push((name.clone(), value.clone()));
+                    }
+                    known.others.push((name, value));
                 }
             }
         }

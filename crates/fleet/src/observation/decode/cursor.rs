@@ -32,6 +32,11 @@ impl<'a, 'b> Cursor<'a, 'b> {
         Self { text, blocks, any_escape, at: 0 }
     }
 
+    /// Whether any string of the document has an escape in it.
+    pub(super) fn any_escape(&self) -> bool {
+        self.any_escape
+    }
+
     /// The place, to come [`back`](Self::back) to.
     pub(super) fn place(&self) -> usize {
         self.at

@@ -2,11 +2,11 @@
 
 use super::{
     Cursor, Envelope, Undecodable, arn, filled,
-    resources::{amounts, has_interface},
+    resources::{has_interface, registered as read_registered, remaining as read_remaining},
 };
 use crate::observation::{
-    Attributes, CheckStatus, DeploymentFact, Fact, HealthCheck, HealthFact, InstanceFact, InstanceStatus, Resources,
-    ServiceActionFact, TaskFact, TaskStatus, Text,
+    Attributes, CheckStatus, DeploymentFact, Fact, Gpus, HealthCheck, HealthFact, InstanceFact, InstanceStatus,
+    Resources, ServiceActionFact, TaskFact, TaskStatus, Text,
 };
 
 /// ECS's event types that muster reads.
@@ -68,13 +68,14 @@ fn instance<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
             b"runningTasksCount" => running_tasks = cursor.count("detail.runningTasksCount")?,
             b"pendingTasksCount" => pending_tasks = cursor.count("detail.pendingTasksCount")?,
             b"registeredAt" => registered_at = cursor.time("detail.registeredAt")?,
-            b"registeredResources" => registered = amounts(cursor, "detail.registeredResources")?,
-            b"remainingResources" => remaining = amounts(cursor, "detail.remainingResources")?,
+            b"registeredResources" => registered = Some(read_registered(cursor)?),
+            b"remainingResources" => remaining = Some(read_remaining(cursor)?),
             b"capacityProviderName" => capacity_provider = cursor.text("detail.capacityProviderName")?,
             b"attributes" => attributes = cursor.raw_array("detail.attributes")?,
             _ => cursor.skip()?,
         }
     }
+    let (registered, remaining) = (registered.unwrap_or_default(), remaining.unwrap_or_default());
     Ok(Fact::Instance(InstanceFact {
         arn: arn(own_arn, "detail.containerInstanceArn")?,
         cluster: arn(cluster, "detail.clusterArn")?,
@@ -88,7 +89,12 @@ fn instance<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Fact<'a>, Undecodable> {
         running_tasks,
         pending_tasks,
         registered_at,
-        resources: registered.zip(remaining).map(|(registered, remaining)| Resources { registered, remaining }),
+        resources: registered
+            .amounts()
+            .zip(remaining.amounts())
+            .map(|(registered, remaining)| Resources { registered, remaining }),
+        gpus: registered.gpus.map(|gpus| Gpus { registered: gpus, remaining: remaining.gpus.unwrap_or(0) }),
+        ports: remaining.ports,
         capacity_provider,
         attributes: attributes.map_or(Attributes::Absent, Attributes::Raw),
     }))

@@ -107,8 +107,9 @@ fn instance(world: &World, scope: &Scope, id: MachineId, w: &mut Writer) {
     if let (Some(zone), Some(place)) = (zone(world, machine), world.place(machine.place)) {
         w.text("subnetId", &zone.subnet);
         w.text("vpcId", &place.vpc);
-        w.list("networkInterfaceSet", "item", [()], |w, ()| {
-            super::network::primary(world, scope, id, w);
+        let attached = super::network::attached(world, id);
+        w.list("networkInterfaceSet", "item", attached, |w, interface| {
+            super::network::write(world, scope, &interface, w);
         });
     }
     let mut tags = Vec::new();
@@ -197,15 +198,24 @@ pub(super) fn types(world: &World, scope: &Scope, params: &Params, w: &mut Write
             w.list("supportedArchitectures", "item", [kind.architecture], |w, name| w.value(name));
         });
         w.element("vCpuInfo", |w| w.text("defaultVCpus", &(kind.cpu / 1024).to_string()));
-        w.element("memoryInfo", |w| w.text("sizeInMiB", &kind.memory_mib.to_string()));
+        w.element("memoryInfo", |w| w.text("sizeInMiB", &kind.nominal_mib().to_string()));
+        if kind.gpus > 0 {
+            w.element("gpuInfo", |w| {
+                w.list("gpus", "item", [()], |w, ()| {
+                    w.text("name", "T4");
+                    w.text("manufacturer", "NVIDIA");
+                    w.text("count", &kind.gpus.to_string());
+                });
+            });
+        }
         w.element("networkInfo", |w| {
             w.text("maximumNetworkInterfaces", &kind.max_enis.to_string());
             w.text("ipv4AddressesPerInterface", "10");
-            w.text("maximumNetworkCards", "1");
+            w.text("maximumNetworkCards", &kind.cards.to_string());
             w.text("defaultNetworkCardIndex", "0");
-            w.list("networkCards", "item", [()], |w, ()| {
-                w.text("networkCardIndex", "0");
-                w.text("maximumNetworkInterfaces", &kind.max_enis.to_string());
+            w.list("networkCards", "item", 0..kind.cards.max(1), |w, card| {
+                w.text("networkCardIndex", &card.to_string());
+                w.text("maximumNetworkInterfaces", &(kind.max_enis / kind.cards.max(1)).to_string());
             });
         });
     });

@@ -104,6 +104,23 @@ fn page(params: &Params, all: Vec<MachineId>) -> Result<(Vec<MachineId>, Option<
     Ok((taken, rest.next().map(|next| paging::token(u64::from(next.0)))))
 }
 
+/// A page of these, in their order. Without `MaxResults` all of them.
+fn page_of<T: Clone>(params: &Params, all: Vec<T>) -> Result<(Vec<T>, Option<String>), ServiceError> {
+    let token = params.get("NextToken").filter(|token| !token.is_empty());
+    let from = token
+        .map_or(Some(0), paging::read)
+        .ok_or_else(|| ServiceError::new("InvalidNextToken", "The specified pagination token is not valid."))?;
+    let most = match params.get("MaxResults").map(str::parse::<usize>) {
+        None => usize::MAX,
+        Some(Ok(most)) if (5..=1000).contains(&most) => most,
+        Some(_) => return Err(ServiceError::new("InvalidParameterValue", "MaxResults must be between 5 and 1000.")),
+    };
+    let from = usize::try_from(from).unwrap_or(usize::MAX).min(all.len());
+    let until = from.saturating_add(most).min(all.len());
+    let next = (until < all.len()).then(|| paging::token(until as u64));
+    Ok((all[from..until].to_vec(), next))
+}
+
 /// What `Filter`s ask: names with their values.
 fn filters(params: &Params) -> Vec<(String, Vec<String>)> {
     let groups = params.groups("Filter");

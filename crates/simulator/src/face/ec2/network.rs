@@ -5,11 +5,8 @@ use wire::{error::ServiceError, query::Params, xml::Writer};
 use super::{filters, named, unknown_filter};
 use crate::{
     face::scope::Scope,
-    world::{EniStatus, MachineId, TaskId, World},
+    world::{EniStatus, HostId, MachineId, TaskId, World, Zone},
 };
-
-/// Addresses of a /18 without the five that are reserved.
-const ADDRESSES: usize = (1 << 14) - 5;
 
 pub(super) fn subnets(world: &World, scope: &Scope, params: &Params, w: &mut Writer) -> Result<(), ServiceError> {
     let wanted = params.list("SubnetId");
@@ -22,24 +19,12 @@ pub(super) fn subnets(world: &World, scope: &Scope, params: &Params, w: &mut Wri
     let shown =
         zones.iter().enumerate().filter(|(_, zone)| wanted.is_empty() || wanted.contains(&zone.subnet.as_str()));
     w.list("subnetSet", "item", shown, |w, (number, zone)| {
-        let machines = world.machines.iter().filter(|machine| {
-            Some(machine.place) == scope.place && usize::from(machine.zone) == number && machine.terminated_at.is_none()
-        });
-        let task_enis: usize = world
-            .hosts
-            .iter()
-            .filter(|host| {
-                world
-                    .machine(host.machine)
-                    .is_some_and(|machine| Some(machine.place) == scope.place && usize::from(machine.zone) == number)
-            })
-            .map(|host| usize::from(host.said.enis))
-            .sum();
+        let free = scope.place.map_or(0, |place| world.free_addresses(place, number as u8));
         w.text("subnetId", &zone.subnet);
         w.text("state", "available");
         w.text("vpcId", place.map_or("", |place| &place.vpc));
         w.text("cidrBlock", &format!("10.{}.0.0/18", zone.net));
-        w.text("availableIpAddressCount", &ADDRESSES.saturating_sub(machines.count() + task_enis).to_string());
+        w.text("availableIpAddressCount", &free.to_string());
         w.text("availabilityZone", &zone.name);
         w.text("ownerId", scope.account());
     });
@@ -47,83 +32,175 @@ pub(super) fn subnets(world: &World, scope: &Scope, params: &Params, w: &mut Wri
 }
 
 /// One interface to be shown.
-enum Interface {
+#[derive(Clone, Copy)]
+pub(super) enum Interface {
     Primary(MachineId),
-    Task(TaskId),
+    /// The trunk that branch interfaces hang on.
+    Trunk(MachineId),
+    /// One that somebody attached by hand.
+    Extra(MachineId, u8),
+    /// One of a task; the position that it is attached at, if it is attached to the machine itself.
+    Task(TaskId, Option<u32>),
+}
+
+/// The interfaces that are attached to a machine. Branch interfaces are attached to its trunk (spec D.2).
+pub(super) fn attached(world: &World, id: MachineId) -> Vec<Interface> {
+    let Some(machine) = world.machine(id) else { return Vec::new() };
+    let mut found = vec![Interface::Primary(id)];
+    let host = machine.host.and_then(|host| Some((host, world.host(host)?)));
+    let trunk = host.is_some_and(|(_, host)| host.trunk);
+    if trunk {
+        found.push(Interface::Trunk(id));
+    }
+    found.extend((0..machine.extra_enis).map(|number| Interface::Extra(id, number)));
+    if let Some((host, _)) = host.filter(|_| !trunk) {
+        let first = found.len() as u32;
+        found.extend(of_tasks(world, host).zip(first..).map(|(task, index)| Interface::Task(task, Some(index))));
+    }
+    found
+}
+
+fn of_tasks(world: &World, host: HostId) -> impl Iterator<Item = TaskId> {
+    let there = world.host_tasks(host).filter(|(_, task)| task.present);
+    there.filter(|(_, task)| task.said.eni.is_some_and(|status| status != EniStatus::Deleted)).map(|(id, _)| id)
+}
+
+/// The branch interfaces under a machine's trunk.
+fn branches(world: &World, id: MachineId) -> impl Iterator<Item = Interface> {
+    let host = world.machine(id).and_then(|machine| machine.host);
+    let host = host.filter(|host| world.host(*host).is_some_and(|host| host.trunk));
+    host.into_iter().flat_map(|host| of_tasks(world, host)).map(|task| Interface::Task(task, None))
 }
 
 pub(super) fn interfaces(world: &World, scope: &Scope, params: &Params, w: &mut Writer) -> Result<(), ServiceError> {
+    let every = || {
+        let place = scope.place.into_iter();
+        let machines = place.flat_map(|place| world.place_machines(place)).map(|(id, _)| id);
+        machines.flat_map(|id| attached(world, id).into_iter().chain(branches(world, id))).collect::<Vec<_>>()
+    };
+    let wanted = params.list("NetworkInterfaceId");
     let mut shown = Vec::new();
-    for id in params.list("NetworkInterfaceId") {
+    for id in &wanted {
         let task = world.namer.read_eni(id).filter(|task| world.task(*task).is_some());
-        shown.push(Interface::Task(task.ok_or_else(|| {
+        let task = task.map(|task| Interface::Task(task, None));
+        let found = task.or_else(|| every().into_iter().find(|interface| self::id(world, interface) == *id));
+        shown.push(found.ok_or_else(|| {
             let what = format!("The networkInterface ID '{id}' does not exist");
             ServiceError::new("InvalidNetworkInterfaceID.NotFound", what)
-        })?));
+        })?);
     }
-    let mut machines = None;
-    for (name, values) in filters(params) {
-        if name != "attachment.instance-id" {
-            return Err(unknown_filter(&name));
-        }
-        let ids: Vec<_> = values.iter().map(String::as_str).collect();
-        machines = Some(named(world, scope, &ids)?);
-    }
-    if shown.is_empty() {
-        let all = || {
-            let place = scope.place.into_iter();
-            place.flat_map(|place| world.place_machines(place)).map(|(id, _)| id).collect()
+    let filters = filters(params);
+    if wanted.is_empty() {
+        let of = filters.iter().find(|(name, _)| name == "attachment.instance-id");
+        shown = match of {
+            None => every(),
+            Some((_, values)) => {
+                let ids: Vec<_> = values.iter().map(String::as_str).collect();
+                named(world, scope, &ids)?.into_iter().flat_map(|id| attached(world, id)).collect()
+            }
         };
-        for machine in machines.unwrap_or_else(all) {
-            shown.push(Interface::Primary(machine));
-            // Under a trunk, branch interfaces are not attached to the instance.
-            let host = world.machine(machine).and_then(|machine| machine.host);
-            let host = host.filter(|host| world.host(*host).is_some_and(|host| !host.trunk));
-            let tasks = host.into_iter().flat_map(|host| world.host_tasks(host));
-            let attached = tasks.filter(|(_, task)| task.said.eni.is_some_and(|status| status != EniStatus::Deleted));
-            shown.extend(attached.map(|(id, _)| Interface::Task(id)));
+    }
+    for (name, values) in &filters {
+        match name.as_str() {
+            "attachment.instance-id" => {}
+            "interface-type" => shown.retain(|it| values.iter().any(|value| value == kind(world, it))),
+            "subnet-id" => shown.retain(|it| zone_of(world, it).is_some_and(|zone| values.contains(&zone.subnet))),
+            "status" => shown.retain(|it| values.iter().any(|value| value == status(world, it))),
+            _ => return Err(unknown_filter(name)),
         }
     }
-    w.list("networkInterfaceSet", "item", shown, |w, interface| match interface {
-        Interface::Primary(machine) => primary(world, scope, machine, w),
-        Interface::Task(task) => of_task(world, scope, task, w),
-    });
+    let (shown, next) = super::page_of(params, shown)?;
+    w.list("networkInterfaceSet", "item", shown, |w, interface| write(world, scope, &interface, w));
+    if let Some(next) = next {
+        w.text("nextToken", &next);
+    }
     Ok(())
 }
 
-/// The primary interface of a machine.
-pub(super) fn primary(world: &World, scope: &Scope, id: MachineId, w: &mut Writer) {
-    let Some(machine) = world.machine(id) else { return };
-    let Some(place) = world.place(machine.place) else { return };
-    let zone = place.zones.get(usize::from(machine.zone));
-    w.text("networkInterfaceId", &format!("eni-0{:016x}", world.namer.other(u64::from(id.0) | 1 << 41)));
+fn zone_of<'a>(world: &'a World, interface: &Interface) -> Option<&'a Zone> {
+    let machine = match interface {
+        Interface::Primary(id) | Interface::Trunk(id) | Interface::Extra(id, _) => world.machine(*id),
+        Interface::Task(task, _) => world.machine(world.host(world.task(*task)?.host)?.machine),
+    }?;
+    world.place(machine.place)?.zones.get(usize::from(machine.zone))
+}
+
+fn kind(world: &World, interface: &Interface) -> &'static str {
+    match interface {
+        Interface::Primary(_) | Interface::Extra(..) => "interface",
+        Interface::Trunk(_) => "trunk",
+        Interface::Task(task, _) => {
+            let host = world.task(*task).and_then(|task| world.host(task.host));
+            if host.is_some_and(|host| host.trunk) { "branch" } else { "interface" }
+        }
+    }
+}
+
+fn status(world: &World, interface: &Interface) -> &'static str {
+    let Interface::Task(task, _) = interface else { return "in-use" };
+    let attached = world.task(*task).is_some_and(|task| task.said.eni == Some(EniStatus::Attached));
+    if attached { "in-use" } else { "available" }
+}
+
+fn id(world: &World, interface: &Interface) -> String {
+    let numbered = |machine: &MachineId, which: u64| {
+        format!("eni-0{:016x}", world.namer.other(u64::from(machine.0) | 1 << 41 | which << 48))
+    };
+    match interface {
+        Interface::Primary(machine) => numbered(machine, 0),
+        Interface::Trunk(machine) => numbered(machine, 1),
+        Interface::Extra(machine, number) => numbered(machine, 2 + u64::from(*number)),
+        Interface::Task(task, _) => {
+            let eni = world.task(*task).and_then(|found| world.eni(*task, found));
+            eni.map(|eni| eni.id).unwrap_or_default()
+        }
+    }
+}
+
+/// One interface, as both calls that show it do.
+pub(super) fn write(world: &World, scope: &Scope, interface: &Interface, w: &mut Writer) {
+    let zone = zone_of(world, interface);
+    w.text("networkInterfaceId", &id(world, interface));
     w.text("subnetId", zone.map_or("", |zone| &zone.subnet));
-    w.text("vpcId", &place.vpc);
+    w.text("vpcId", scope.place.and_then(|place| world.place(place)).map_or("", |place| &place.vpc));
     w.text("ownerId", scope.account());
-    w.text("status", "in-use");
-    w.text("interfaceType", "interface");
-    w.text("privateIpAddress", &world.machine_address(id));
+    w.text("availabilityZone", zone.map_or("", |zone| &zone.name));
+    w.text("status", status(world, interface));
+    w.text("interfaceType", kind(world, interface));
+    let (machine, index) = match interface {
+        Interface::Primary(machine) => {
+            w.text("privateIpAddress", &world.machine_address(*machine));
+            (Some(*machine), 0)
+        }
+        Interface::Trunk(machine) => {
+            w.text("description", "trunk of the container instance");
+            w.text("requesterManaged", "true");
+            (Some(*machine), 1)
+        }
+        Interface::Extra(machine, number) => {
+            let trunk = world.machine(*machine).and_then(|it| world.host(it.host?)).is_some_and(|host| host.trunk);
+            w.text("description", "attached by hand");
+            (Some(*machine), 1 + u32::from(trunk) + u32::from(*number))
+        }
+        Interface::Task(id, index) => {
+            let Some(task) = world.task(*id) else { return };
+            let Some(eni) = world.eni(*id, task) else { return };
+            w.text("privateIpAddress", &eni.address);
+            w.text("macAddress", &eni.mac);
+            w.text("description", &scope.arn("ecs", &format!("attachment/{}", eni.attachment)));
+            w.text("requesterManaged", "true");
+            let machine = world.host(task.host).map(|host| host.machine);
+            (machine.filter(|_| index.is_some()), index.unwrap_or(0))
+        }
+    };
+    let Some(machine) = machine else { return };
     w.element("attachment", |w| {
-        w.text("attachmentId", &format!("eni-attach-0{:016x}", world.namer.other(u64::from(id.0) | 1 << 42)));
-        w.text("instanceId", &world.machine_id(id));
-        w.text("deviceIndex", "0");
+        let number = u64::from(machine.0) | 1 << 42 | u64::from(index) << 48;
+        w.text("attachmentId", &format!("eni-attach-0{:016x}", world.namer.other(number)));
+        w.text("instanceId", &world.machine_id(machine));
+        w.text("deviceIndex", &index.to_string());
         w.text("networkCardIndex", "0");
         w.text("status", "attached");
         w.text("deleteOnTermination", "true");
     });
-}
-
-fn of_task(world: &World, scope: &Scope, id: TaskId, w: &mut Writer) {
-    let Some(task) = world.task(id) else { return };
-    let Some(eni) = world.eni(id, task) else { return };
-    w.text("networkInterfaceId", &eni.id);
-    w.text("subnetId", &eni.subnet);
-    w.text("ownerId", scope.account());
-    w.text("status", if eni.status == EniStatus::Attached { "in-use" } else { "available" });
-    let trunk = world.host(task.host).is_some_and(|host| host.trunk);
-    w.text("interfaceType", if trunk { "branch" } else { "interface" });
-    w.text("privateIpAddress", &eni.address);
-    w.text("macAddress", &eni.mac);
-    w.text("description", &scope.arn("ecs", &format!("attachment/{}", eni.attachment)));
-    w.text("requesterManaged", "true");
 }

@@ -190,12 +190,13 @@ pub(super) fn describe_capacity_providers(
                     out.key("autoScalingGroupProvider").object(|out| {
                         out.member("autoScalingGroupArn", &world.group_arn(provider.group));
                         let managed = world.group(provider.group).is_some_and(|group| group.ecs_managed);
+                        let scaling = provider.scaling.unwrap_or_default();
                         out.key("managedScaling").object(|out| {
                             out.member("status", if managed { "ENABLED" } else { "DISABLED" });
-                            out.member_int("targetCapacity", 100);
-                            out.member_int("minimumScalingStepSize", 1);
-                            out.member_int("maximumScalingStepSize", 10_000);
-                            out.member_int("instanceWarmupPeriod", 300);
+                            out.member_int("targetCapacity", i64::from(scaling.target_percent));
+                            out.member_int("minimumScalingStepSize", i64::from(scaling.least));
+                            out.member_int("maximumScalingStepSize", i64::from(scaling.most));
+                            out.member_int("instanceWarmupPeriod", scaling.warmup_secs);
                         });
                         out.member("managedTerminationProtection", "DISABLED");
                         let drains = world.group(provider.group).is_some_and(|group| group.managed_draining);

@@ -3,14 +3,17 @@
 use serde_json::Value;
 use wire::error::ServiceError;
 
-use super::{at_most, failure, filter::Filter, refused, tags};
+use super::{at_most, failure, refused, tags};
 use crate::{
+    events::gpu_id,
     face::{
         json::Json,
         paging::{self, Page},
         scope::{Scope, View, includes, invalid, required, text, texts},
     },
-    world::{CheckKind, ClusterId, HostId, HostState, HostStatus, World, read},
+    world::{
+        CheckKind, ClusterId, HostId, HostState, HostStatus, World, placement::Protocol, query::Query, read::Resources,
+    },
 };
 
 pub(super) fn list(
@@ -40,7 +43,7 @@ pub(super) fn list(
         ),
     };
     let filter = text(request, "filter").filter(|text| !text.trim().is_empty());
-    let filter = filter.map(Filter::parse).transpose().map_err(|what| invalid(format!("Invalid filter: {what}")))?;
+    let filter = filter.map(Query::parse).transpose().map_err(|what| invalid(format!("Invalid filter: {what}")))?;
     let Some(cluster) = world.cluster(id) else { return Ok(()) };
     // Hosts are in the order of their registration, which is that of their numbers.
     let first = cluster.hosts.partition_point(|host| u64::from(host.0) < page.from);
@@ -135,10 +138,9 @@ fn write(world: &World, host: HostId, state: &HostState, health: bool, with_tags
             out.member("dockerVersion", "DockerVersion: 25.0.6");
         });
         if let Some(resources) = world.resources(host, state) {
-            out.key("remainingResources")
-                .array(|out| write_resources(resources.cpu_left, resources.memory_left_mib, resources.gpus, out));
-            out.key("registeredResources")
-                .array(|out| write_resources(resources.cpu, resources.memory_mib, resources.gpus, out));
+            for (name, remaining) in [("remainingResources", true), ("registeredResources", false)] {
+                out.key(name).array(|out| write_resources(world, host, state, &resources, remaining, out));
+            }
         }
         out.member("status", state.status.word());
         if let Some(reason) = found.status_reason {
@@ -170,7 +172,14 @@ fn write(world: &World, host: HostId, state: &HostState, health: bool, with_tags
     });
 }
 
-fn write_resources(cpu: i32, memory_mib: i32, gpus: u8, out: &mut Json) {
+fn write_resources(
+    world: &World,
+    host: HostId,
+    state: &HostState,
+    resources: &Resources,
+    remaining: bool,
+    out: &mut Json,
+) {
     let integer = |name: &str, value: i32, out: &mut Json| {
         out.object(|out| {
             out.member("name", name);
@@ -179,8 +188,8 @@ fn write_resources(cpu: i32, memory_mib: i32, gpus: u8, out: &mut Json) {
             out.member_int("integerValue", i64::from(value));
         });
     };
-    integer("CPU", cpu, out);
-    integer("MEMORY", memory_mib, out);
+    integer("CPU", if remaining { resources.cpu_left } else { resources.cpu }, out);
+    integer("MEMORY", if remaining { resources.memory_left_mib } else { resources.memory_mib }, out);
     let set = |name: &str, values: &mut dyn FnMut(&mut Json), out: &mut Json| {
         out.object(|out| {
             out.member("name", name);
@@ -189,10 +198,14 @@ fn write_resources(cpu: i32, memory_mib: i32, gpus: u8, out: &mut Json) {
             out.key("stringSetValue").array(values);
         });
     };
-    set("PORTS", &mut |out| read::RESERVED_PORTS.iter().for_each(|port| out.text(port)), out);
-    set("PORTS_UDP", &mut |_| {}, out);
-    if gpus > 0 {
-        set("GPU", &mut |out| (0..gpus).for_each(|gpu| out.text(&format!("GPU-{gpu:08x}"))), out);
+    for (name, protocol) in [("PORTS", Protocol::Tcp), ("PORTS_UDP", Protocol::Udp)] {
+        let ports = world.ports_taken(host, state, protocol, remaining);
+        set(name, &mut |out| ports.iter().for_each(|port| out.text(&port.to_string())), out);
+    }
+    if resources.gpus > 0 {
+        let taken = if remaining { resources.gpus_taken } else { 0 };
+        let free = (0..resources.gpus).filter(|gpu| taken & 1 << gpu == 0);
+        set("GPU", &mut |out| free.clone().for_each(|gpu| out.text(&gpu_id(gpu))), out);
     }
 }
 
@@ -279,6 +292,38 @@ pub(super) fn list_attributes(
             out.member("nextToken", &paging::token(page.from + written as u64));
         }
     });
+    Ok(())
+}
+
+/// PutAttributes: at most ten of one's own a host (spec C.2).
+pub(super) fn put_attributes(
+    world: &mut World,
+    scope: &Scope,
+    request: &Value,
+    out: &mut Json,
+) -> Result<(), ServiceError> {
+    const MOST: usize = 10;
+    let cluster = scope.cluster(world, request)?;
+    let given = request.get("attributes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if given.is_empty() || given.len() > MOST {
+        return Err(invalid("attributes must have 1 to 10 items."));
+    }
+    for attribute in given {
+        let target = required(attribute, "targetId")?;
+        let no_target = || ServiceError::new("TargetNotFoundException", "The specified target wasn't found.");
+        let host = find(world, cluster, target).ok_or_else(no_target)?;
+        let name = required(attribute, "name")?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '\\' | '.');
+        if name.is_empty() || name.len() > 128 || !name.chars().all(allowed) || name.starts_with("ecs.") {
+            return Err(invalid("The name of the attribute is invalid."));
+        }
+        let held = world.host(host).map_or(&[][..], |host| &host.attributes);
+        if held.len() >= MOST && !held.iter().any(|(other, _)| other == name) {
+            return Err(ServiceError::new("AttributeLimitExceededException", "You can have 10 attributes a resource."));
+        }
+        world.put_attribute(host, name, text(attribute, "value")).map_err(refused)?;
+    }
+    out.object(|out| out.key("attributes").raw(Value::Array(given.to_vec()).to_string().as_bytes()));
     Ok(())
 }
 

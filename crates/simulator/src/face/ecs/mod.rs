@@ -1,8 +1,9 @@
 //! ECS (spec C).
 
 mod clusters;
-pub(crate) mod filter;
+mod definitions;
 mod hosts;
+mod placed;
 mod services;
 mod tasks;
 
@@ -32,7 +33,10 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "ListContainerInstances",
     "ListServices",
     "ListTagsForResource",
+    "ListTaskDefinitionFamilies",
+    "ListTaskDefinitions",
     "ListTasks",
+    "PutAttributes",
     "RunTask",
     "StopTask",
     "UpdateContainerInstancesState",
@@ -62,13 +66,16 @@ pub(crate) fn answer(
         "ListContainerInstances" => hosts::list(world, scope, view, request, out),
         "DescribeContainerInstances" => hosts::describe(world, scope, view, request, out),
         "ListAttributes" => hosts::list_attributes(world, scope, request, out),
+        "PutAttributes" => hosts::put_attributes(world, scope, request, out),
         "UpdateContainerInstancesState" => hosts::update_state(world, scope, request, out),
         "DeregisterContainerInstance" => hosts::deregister(world, scope, request, out),
         "ListTasks" => tasks::list(world, scope, request, out),
         "DescribeTasks" => tasks::describe(world, scope, request, out),
         "StopTask" => tasks::stop(world, scope, request, out),
         "RunTask" => tasks::run(world, scope, request, out),
-        "DescribeTaskDefinition" => tasks::describe_definition(world, scope, request, out),
+        "DescribeTaskDefinition" => definitions::describe(world, scope, request, out),
+        "ListTaskDefinitions" => definitions::list(world, scope, request, false, out),
+        "ListTaskDefinitionFamilies" => definitions::list(world, scope, request, true, out),
         "ListServices" => services::list(world, scope, request, out),
         "DescribeServices" => services::describe(world, scope, request, out),
         "UpdateService" => services::update(world, scope, request, out),

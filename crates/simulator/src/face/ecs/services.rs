@@ -10,7 +10,7 @@ use crate::{
         paging::{self, Page},
         scope::{Scope, invalid, required, text, texts},
     },
-    world::{ClusterId, ServiceId, World},
+    world::{ClusterId, ServiceId, World, placement::LaunchType},
 };
 
 pub(super) fn list(world: &World, scope: &Scope, request: &Value, out: &mut Json) -> Result<(), ServiceError> {
@@ -89,7 +89,16 @@ fn write(world: &World, cluster: ClusterId, id: ServiceId, out: &mut Json) {
         }
         out.member("status", "ACTIVE");
         counts(out);
-        out.member("launchType", "EC2");
+        match &service.placement.provider {
+            None => out.member("launchType", service.placement.launch.unwrap_or(LaunchType::Ec2).word()),
+            Some(provider) => out.key("capacityProviderStrategy").array(|out| {
+                out.object(|out| {
+                    out.member("capacityProvider", provider);
+                    out.member_int("weight", 1);
+                    out.member_int("base", 0);
+                });
+            }),
+        }
         out.member("schedulingStrategy", service.strategy.word());
         out.member("taskDefinition", &definition);
         out.key("deploymentConfiguration").object(|out| {
@@ -118,15 +127,19 @@ fn write(world: &World, cluster: ClusterId, id: ServiceId, out: &mut Json) {
                 });
             }
         });
-        for empty in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
+        for empty in ["loadBalancers", "serviceRegistries"] {
             out.key(empty).array(|_| {});
         }
-        let awsvpc = world.definition(service.definition).is_some_and(|definition| definition.awsvpc);
+        super::placed::write(world, &service.placement, out);
+        let awsvpc = world.definition(service.definition).is_some_and(|definition| definition.awsvpc());
         let zones = world.cluster(cluster).and_then(|cluster| world.place(cluster.place)).map(|place| &place.zones);
         if let (true, Some(zones)) = (awsvpc, zones) {
             out.key("networkConfiguration").object(|out| {
                 out.key("awsvpcConfiguration").object(|out| {
-                    out.key("subnets").array(|out| zones.iter().for_each(|zone| out.text(&zone.subnet)));
+                    out.key("subnets").array(|out| match &service.placement.subnets {
+                        Some(subnets) => subnets.iter().for_each(|subnet| out.text(subnet)),
+                        None => zones.iter().for_each(|zone| out.text(&zone.subnet)),
+                    });
                     out.key("securityGroups").array(|_| {});
                     out.member("assignPublicIp", "DISABLED");
                 });

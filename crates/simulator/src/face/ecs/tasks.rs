@@ -5,12 +5,13 @@ use wire::error::ServiceError;
 
 use super::{at_most, failure, refused};
 use crate::{
+    events::gpu_id,
     face::{
         json::Json,
         paging::{self, Page},
         scope::{Scope, invalid, required, text, texts},
     },
-    world::{ClusterId, Task, TaskId, TaskStatus, World},
+    world::{ClusterId, Task, TaskDefinition, TaskId, TaskStatus, World, placement::NetworkMode},
 };
 
 pub(super) fn list(world: &World, scope: &Scope, request: &Value, out: &mut Json) -> Result<(), ServiceError> {
@@ -158,12 +159,9 @@ fn write(world: &World, id: TaskId, out: &mut Json) {
         out.member("memory", &definition.memory_mib.to_string());
         out.member("connectivity", "CONNECTED");
         out.member("healthStatus", "UNKNOWN");
-        match task.service.and_then(|service| world.service(service)) {
-            Some(service) => {
-                out.member("group", &format!("service:{}", service.name));
-                out.member("startedBy", &deployment(task));
-            }
-            None => out.member("group", &format!("family:{}", definition.family)),
+        out.member("group", &world.task_group(task));
+        if task.service.is_some() {
+            out.member("startedBy", &deployment(task));
         }
         let zone = machine.and_then(|machine| world.place(machine.place)?.zones.get(usize::from(machine.zone)));
         if let Some(zone) = zone {
@@ -232,12 +230,33 @@ fn write(world: &World, id: TaskId, out: &mut Json) {
                         }
                     });
                     out.member("healthStatus", "UNKNOWN");
+                    if number == 0 {
+                        first_container(task, definition, out);
+                    }
                 });
             }
         });
         out.key("overrides").object(|out| out.key("containerOverrides").array(|_| {}));
         out.key("tags").array(|_| {});
     });
+}
+
+/// What the first container alone has: the task's ports and GPUs.
+fn first_container(task: &Task, definition: &TaskDefinition, out: &mut Json) {
+    out.key("networkBindings").array(|out| {
+        for port in definition.ports.iter().filter(|_| definition.network == NetworkMode::Bridge) {
+            out.object(|out| {
+                out.member("bindIP", "0.0.0.0");
+                out.member_int("containerPort", i64::from(port.port));
+                out.member_int("hostPort", i64::from(port.port));
+                out.member("protocol", port.protocol.word());
+            });
+        }
+    });
+    if task.gpus != 0 {
+        let held = (0..16).filter(|gpu| task.gpus & 1 << gpu != 0);
+        out.key("gpuIds").array(|out| held.for_each(|gpu| out.text(&gpu_id(gpu))));
+    }
 }
 
 fn container_status(last: TaskStatus) -> &'static str {
@@ -269,55 +288,22 @@ pub(super) fn run(world: &mut World, scope: &Scope, request: &Value, out: &mut J
     if !(1..=10).contains(&count) {
         return Err(invalid("count must be between 1 and 10."));
     }
-    let outcomes: Vec<_> = (0..count).map(|_| world.run_task(cluster, definition)).collect();
-    let arn = world.cluster(cluster).map_or_else(String::new, |cluster| cluster.arn.clone());
+    let group = text(request, "group").map(|group| world.intern(group));
+    let placement = super::placed::read(world, cluster, request)?;
+    let outcomes: Vec<_> = (0..count).map(|_| world.run_task(cluster, definition, group, &placement)).collect();
+    let nowhere = world.cluster(cluster).map_or_else(String::new, |cluster| cluster.arn.clone());
     out.object(|out| {
         out.key("tasks").array(|out| outcomes.iter().flatten().for_each(|task| write(world, *task, out)));
-        out.key("failures")
-            .array(|out| outcomes.iter().filter_map(|o| o.err()).for_each(|reason| failure(out, &arn, reason)));
-    });
-    Ok(())
-}
-
-fn no_definition() -> ServiceError {
-    ServiceError::new("ClientException", "Unable to describe task definition.")
-}
-
-pub(super) fn describe_definition(
-    world: &World,
-    scope: &Scope,
-    request: &Value,
-    out: &mut Json,
-) -> Result<(), ServiceError> {
-    let name = required(request, "taskDefinition")?;
-    let id = scope.place.and_then(|place| world.find_definition(place, name)).ok_or_else(no_definition)?;
-    let Some(definition) = world.definition(id) else { return Err(no_definition()) };
-    out.object(|out| {
-        out.key("taskDefinition").object(|out| {
-            out.member("taskDefinitionArn", &world.definition_arn(id));
-            out.member("family", &definition.family);
-            out.member_int("revision", i64::from(definition.revision));
-            out.member("status", "ACTIVE");
-            out.member("networkMode", if definition.awsvpc { "awsvpc" } else { "bridge" });
-            out.member("cpu", &definition.cpu.to_string());
-            out.member("memory", &definition.memory_mib.to_string());
-            out.key("compatibilities").array(|out| out.text("EC2"));
-            out.key("requiresCompatibilities").array(|out| out.text("EC2"));
-            out.key("containerDefinitions").array(|out| {
-                for (name, number) in definition.containers.iter().zip(0..) {
-                    out.object(|out| {
-                        out.member("name", name);
-                        out.member("image", &format!("{name}:{}", definition.revision));
-                        out.key("essential").flag(number == 0);
-                        out.key("portMappings").array(|_| {});
-                        out.key("environment").array(|_| {});
-                    });
-                }
-            });
-            out.key("volumes").array(|_| {});
-            out.key("placementConstraints").array(|_| {});
+        out.key("failures").array(|out| {
+            for refused in outcomes.iter().filter_map(|outcome| outcome.err()) {
+                let arn = refused.closest[0].map_or_else(|| nowhere.clone(), |host| world.host_arn(host));
+                failure(out, &arn, refused.why.word());
+            }
         });
-        out.key("tags").array(|_| {});
     });
     Ok(())
+}
+
+pub(super) fn no_definition() -> ServiceError {
+    ServiceError::new("ClientException", "Unable to describe task definition.")
 }

@@ -1,17 +1,26 @@
 //! Auto Scaling (spec E.1).
 
+pub(crate) mod policies;
+
 use wire::{error::ServiceError, query::Params, xml::Writer};
 
 use super::{paging, scope::Scope};
-use crate::world::{GroupId, Machine, MachineId, World, control::Refusal};
+use crate::world::{GroupId, Machine, MachineId, Scaler, World, control::Refusal, scaling::DEFAULT_COOLDOWN_SECS};
 
 /// The operations answered here.
 pub(crate) const OPERATIONS: &[&str] = &[
     "DescribeAutoScalingGroups",
     "DescribeAutoScalingInstances",
+    "DescribePolicies",
+    "DescribeScalingActivities",
+    "DeletePolicy",
+    "ExecutePolicy",
+    "PutScalingPolicy",
     "SetDesiredCapacity",
     "SetInstanceHealth",
+    "SetInstanceProtection",
     "TerminateInstanceInAutoScalingGroup",
+    "UpdateAutoScalingGroup",
 ];
 
 /// Its XML namespace.
@@ -31,6 +40,13 @@ pub(crate) fn answer(
     match operation {
         "DescribeAutoScalingGroups" => groups(world, scope, params, w),
         "DescribeAutoScalingInstances" => instances(world, scope, params, w),
+        "DescribePolicies" => policies::describe(world, scope, params, w),
+        "DescribeScalingActivities" => policies::activities(world, scope, params, w),
+        "DeletePolicy" => policies::delete(world, scope, params),
+        "ExecutePolicy" => policies::execute(world, scope, params),
+        "PutScalingPolicy" => policies::put(world, scope, params, w),
+        "SetInstanceProtection" => set_instance_protection(world, scope, params),
+        "UpdateAutoScalingGroup" => update_group(world, scope, params),
         "SetDesiredCapacity" => set_desired_capacity(world, scope, params),
         "SetInstanceHealth" => set_instance_health(world, scope, params),
         "TerminateInstanceInAutoScalingGroup" => terminate(world, scope, params, w),
@@ -43,7 +59,10 @@ fn invalid(what: impl Into<String>) -> ServiceError {
 }
 
 fn refused(refusal: Refusal) -> ServiceError {
-    invalid(refusal.to_string())
+    match refusal {
+        Refusal::Busy(what) => ServiceError::new("ScalingActivityInProgress", what),
+        refusal => invalid(refusal.to_string()),
+    }
 }
 
 fn page<T: Copy>(
@@ -86,7 +105,7 @@ fn group(world: &World, scope: &Scope, id: GroupId, w: &mut Writer) {
     w.text("MinSize", &group.min.to_string());
     w.text("MaxSize", &group.max.to_string());
     w.text("DesiredCapacity", &group.desired.to_string());
-    w.text("DefaultCooldown", "300");
+    w.text("DefaultCooldown", &DEFAULT_COOLDOWN_SECS.to_string());
     let zones = group.zones.iter().filter_map(|zone| place.zones.get(usize::from(*zone)));
     w.list("AvailabilityZones", "member", zones.clone(), |w, zone| w.value(&zone.name));
     w.list("LoadBalancerNames", "member", std::iter::empty::<()>(), |_, ()| {});
@@ -103,7 +122,7 @@ fn group(world: &World, scope: &Scope, id: GroupId, w: &mut Writer) {
     });
     let subnets: Vec<_> = zones.map(|zone| zone.subnet.as_str()).collect();
     w.text("VPCZoneIdentifier", &subnets.join(","));
-    w.text("NewInstancesProtectedFromScaleIn", "false");
+    w.text("NewInstancesProtectedFromScaleIn", if group.protects_new { "true" } else { "false" });
     let tag = group.ecs_managed.then_some(("AmazonECSManaged", "true"));
     w.list("Tags", "member", tag, |w, (key, value)| {
         w.text("ResourceId", &group.name);
@@ -139,7 +158,7 @@ fn machine(world: &World, id: MachineId, machine: &Machine, shouting: bool, w: &
             w.text("Version", &template.version.to_string());
         });
     }
-    w.text("ProtectedFromScaleIn", "false");
+    w.text("ProtectedFromScaleIn", if machine.protected { "true" } else { "false" });
 }
 
 fn instances(world: &World, scope: &Scope, params: &Params, w: &mut Writer) -> Result<(), ServiceError> {
@@ -189,13 +208,54 @@ fn member(world: &World, scope: &Scope, params: &Params) -> Result<MachineId, Se
 }
 
 fn set_desired_capacity(world: &mut World, scope: &Scope, params: &Params) -> Result<(), ServiceError> {
+    let group = group_named(world, scope, params)?;
+    let desired = number(params, "DesiredCapacity")?.ok_or_else(|| invalid("DesiredCapacity is required."))?;
+    let honour = flag(params, "HonorCooldown").unwrap_or(false);
+    world.scale_by(group, Scaler::Caller, desired, honour).map_err(refused)?;
+    world.note_happened("", "set-desired", None, None);
+    Ok(())
+}
+
+fn group_named(world: &World, scope: &Scope, params: &Params) -> Result<GroupId, ServiceError> {
     let name = required(params, "AutoScalingGroupName")?;
     let group = scope.place.and_then(|place| world.find_group(place, name));
-    let group = group.ok_or_else(|| invalid("AutoScalingGroup name not found - no such group"))?;
-    let desired = required(params, "DesiredCapacity")?;
-    let desired = desired.parse().map_err(|_| invalid("DesiredCapacity must be a number."))?;
-    world.set_desired_capacity(group, desired).map_err(refused)?;
-    world.note_happened("", "set-desired", None, None);
+    group.ok_or_else(|| invalid("AutoScalingGroup name not found - no such group"))
+}
+
+fn number(params: &Params, name: &str) -> Result<Option<u32>, ServiceError> {
+    let parsed = params.get(name).map(str::parse).transpose();
+    parsed.map_err(|_| invalid(format!("{name} must be a number.")))
+}
+
+fn update_group(world: &mut World, scope: &Scope, params: &Params) -> Result<(), ServiceError> {
+    let group = group_named(world, scope, params)?;
+    let (min, max) = (number(params, "MinSize")?, number(params, "MaxSize")?);
+    let held = world.group(group).map(|held| (held.min, held.max)).unwrap_or_default();
+    if min.is_some() || max.is_some() {
+        world.set_group_limits(group, min.unwrap_or(held.0), max.unwrap_or(held.1)).map_err(refused)?;
+    }
+    if let Some(desired) = number(params, "DesiredCapacity")? {
+        world.scale_by(group, Scaler::Caller, desired, false).map_err(refused)?;
+        world.note_happened("", "set-desired", None, None);
+    }
+    if let Some(protects) = flag(params, "NewInstancesProtectedFromScaleIn")
+        && let Some(held) = world.groups.get_mut(group.index())
+    {
+        held.protects_new = protects;
+    }
+    Ok(())
+}
+
+fn set_instance_protection(world: &mut World, scope: &Scope, params: &Params) -> Result<(), ServiceError> {
+    let group = group_named(world, scope, params)?;
+    let protected = flag(params, "ProtectedFromScaleIn").ok_or_else(|| invalid("ProtectedFromScaleIn is required."))?;
+    let members = params.list("InstanceIds").into_iter().map(|id| {
+        let found = world.find_machine(id).filter(|it| world.machine(*it).is_some_and(|it| it.group == Some(group)));
+        found.ok_or_else(|| invalid(format!("Instance Id not found - No managed instance found for instance ID: {id}")))
+    });
+    for member in members.collect::<Result<Vec<_>, _>>()? {
+        world.protect_machine(member, protected).map_err(refused)?;
+    }
     Ok(())
 }
 

@@ -1,11 +1,15 @@
 //! Services keep their desired count: tasks go to ACTIVE hosts whose agent is connected and that have room (spec C.2,
 //! A.8).
 
+mod room;
+
+pub use room::{Ask, Lack, Refused, Who};
+
 use super::{
     DefinitionId, HostId, HostStatus, Rollout, ServiceId, ServiceMessage, StopCode, Strategy, TaskId, TaskStatus, What,
     World,
     agenda::Deed,
-    change::{PlacementFailure, ServiceAction},
+    change::{Closest, PlacementFailure, ServiceAction},
 };
 use crate::{clock::HOUR, seed::Purpose};
 
@@ -107,20 +111,21 @@ impl World {
         }
     }
 
-    /// Starts so many tasks, a batch at a time; says what was lacking when there was no room.
+    /// Starts so many tasks, a batch at a time; says what was lacking when there was no room, and for how many.
     fn start_tasks(
         &mut self,
         id: ServiceId,
         cluster: super::ClusterId,
         definition: DefinitionId,
         wanted: u32,
-    ) -> Option<(PlacementFailure, Option<HostId>)> {
-        for _ in 0..wanted.min(BATCH) {
-            match self.find_room(cluster, definition) {
+    ) -> Option<(Refused, u32)> {
+        let ask = Ask { definition, who: Who::Service(id) };
+        for placed in 0..wanted.min(BATCH) {
+            match self.find_room(cluster, &ask) {
                 Ok(host) => {
-                    self.place_task(Some(id), definition, host, false);
+                    self.place_task(Some(id), None, definition, host, false);
                 }
-                Err(why) => return Some(why),
+                Err(refused) => return Some((refused, wanted - placed)),
             }
         }
         if wanted > BATCH {
@@ -153,14 +158,18 @@ impl World {
         let Some(found) = self.clusters.get(cluster.index()) else { return };
         let hosts: Vec<HostId> = found.hosts.iter().copied().filter(|host| !covered.contains(host)).collect();
         let mut active = covered.len() as u32;
+        let ask = Ask { definition, who: Who::Service(id) };
         for host in hosts {
-            let said = self.hosts[host.index()].said;
-            if said.status != HostStatus::Active {
+            if self.hosts[host.index()].said.status != HostStatus::Active {
                 continue;
             }
-            active += 1;
-            if said.connected && self.lacks(host, definition).is_none() {
-                self.place_task(Some(id), definition, host, false);
+            let lack = self.lacks(host, &ask);
+            // A host that such a task may never be placed on needs none; one without an agent or room does.
+            if lack.is_none_or(|lack| lack == Lack::Agent || lack.is_shortage()) {
+                active += 1;
+            }
+            if lack.is_none() {
+                self.place_task(Some(id), None, definition, host, false);
             }
         }
         if let Some(service) = self.services.get_mut(id.index()) {
@@ -168,58 +177,10 @@ impl World {
         }
     }
 
-    /// A host of the cluster with room for the task; the search goes on where the last one ended, so tasks spread.
-    pub(crate) fn find_room(
-        &mut self,
-        cluster: super::ClusterId,
-        definition: DefinitionId,
-    ) -> Result<HostId, (PlacementFailure, Option<HostId>)> {
-        let Some(found) = self.clusters.get(cluster.index()) else {
-            return Err((PlacementFailure::NoActiveInstances, None));
-        };
-        let count = found.hosts.len();
-        let mut closest = (PlacementFailure::NoActiveInstances, None);
-        for offset in 0..count {
-            let at = (found.cursor as usize + offset) % count;
-            let host = found.hosts[at];
-            match self.lacks(host, definition) {
-                None => {
-                    self.clusters[cluster.index()].cursor = at as u32 + 1;
-                    return Ok(host);
-                }
-                Some(why) => {
-                    if closest.1.is_none() && self.hosts[host.index()].said.status == HostStatus::Active {
-                        closest = (why, Some(host));
-                    }
-                }
-            }
-        }
-        Err(closest)
-    }
-
-    /// What a host lacks for a task, if anything.
-    pub fn lacks(&self, host: HostId, definition: DefinitionId) -> Option<PlacementFailure> {
-        let (found, what) = (self.hosts.get(host.index())?, self.definitions.get(definition.index())?);
-        if found.said.status != HostStatus::Active {
-            return Some(PlacementFailure::NoActiveInstances);
-        }
-        if !found.said.connected {
-            return Some(PlacementFailure::Agent);
-        }
-        if found.said.cpu_left < what.cpu {
-            return Some(PlacementFailure::Cpu);
-        }
-        if found.said.memory_left < what.memory_mib {
-            return Some(PlacementFailure::Memory);
-        }
-        let enis = self.machines.get(found.machine.index())?.kind.get().task_enis(found.trunk);
-        (what.awsvpc && u32::from(found.said.enis) >= enis).then_some(PlacementFailure::Eni)
-    }
-
-    fn note_placement(&mut self, id: ServiceId, lacking: Option<(PlacementFailure, Option<HostId>)>) {
+    fn note_placement(&mut self, id: ServiceId, lacking: Option<(Refused, u32)>) {
         let now = self.now;
         let Some(service) = self.services.get_mut(id.index()) else { return };
-        let Some((why, closest)) = lacking else {
+        let Some((refused, short)) = lacking else {
             service.placement_failed_at = None;
             return;
         };
@@ -227,34 +188,36 @@ impl World {
         let name = service.name.clone();
         if !said_recently {
             service.placement_failed_at = Some(now);
-            let tail = match (why, closest) {
-                (PlacementFailure::NoActiveInstances, _) | (_, None) => {
-                    "Reason: No Container Instances were found in your cluster.".to_owned()
-                }
-                (why, Some(host)) => {
-                    let mut hex = Vec::new();
-                    self.namer.write_host(host, &mut hex);
-                    let what = match why {
-                        PlacementFailure::Cpu => "has insufficient CPU units available",
-                        PlacementFailure::Memory => "has insufficient memory available",
-                        PlacementFailure::Eni => "encountered error \"RESOURCE:ENI\"",
-                        _ => "encountered error \"AGENT\"",
-                    };
-                    let hex = String::from_utf8(hex).unwrap_or_default();
-                    format!("The closest matching (container-instance {hex}) {what}.")
-                }
-            };
-            self.say(
-                id,
-                format!(
-                    "(service {name}) was unable to place a task because no container instance met all of its \
-                     requirements. {tail}"
-                ),
-            );
-            self.tell_service(id, ServiceAction::PlacementFailure(why), closest);
+            let words = self.failure_text(&refused);
+            self.say(id, format!("(service {name}) {words}"));
+            self.tell_service(id, ServiceAction::PlacementFailure(refused.why), refused.closest);
         }
+        self.scale_for(id, &refused, short);
         let retry = self.habits.scheduler_retry_ms;
         self.look_at_service(id, retry);
+    }
+
+    /// What the service's own list of events says of a failed placement (spec A.8).
+    fn failure_text(&self, refused: &Refused) -> String {
+        let unable = "was unable to place a task because no container instance met all of its requirements.";
+        let closest = match refused.closest[0] {
+            Some(host) => host,
+            None if refused.why == PlacementFailure::EmptyCapacityProvider => {
+                return format!("{unable} Reason: No Container Instances were found in your capacity provider.");
+            }
+            None => return format!("{unable} Reason: No Container Instances were found in your cluster."),
+        };
+        let mut hex = Vec::new();
+        self.namer.write_host(closest, &mut hex);
+        let what = match refused.why {
+            PlacementFailure::Cpu => "has insufficient CPU units available".to_owned(),
+            PlacementFailure::Memory => "has insufficient memory available".to_owned(),
+            PlacementFailure::Ports => "is already using a port required by your task".to_owned(),
+            PlacementFailure::Attribute => "is missing an attribute required by your task".to_owned(),
+            other => format!("encountered error \"{}\"", other.word()),
+        };
+        let hex = String::from_utf8(hex).unwrap_or_default();
+        format!("{unable} The closest matching (container-instance {hex}) {what}.")
     }
 
     fn scaling_reason(&mut self, id: ServiceId) -> super::Symbol {
@@ -273,7 +236,7 @@ impl World {
         }
     }
 
-    fn tell_service(&mut self, id: ServiceId, action: ServiceAction, closest: Option<HostId>) {
+    fn tell_service(&mut self, id: ServiceId, action: ServiceAction, closest: Closest) {
         let Some(place) = self.service_place(id) else { return };
         self.emit(place, What::Service { service: id, action, closest });
     }
@@ -301,7 +264,7 @@ impl World {
         let service = &mut self.services[id.index()];
         (service.deployment.rollout, service.deployment.updated_at) = (Rollout::Completed, now);
         self.say(id, format!("(service {name}) has reached a steady state."));
-        self.tell_service(id, ServiceAction::SteadyState, None);
+        self.tell_service(id, ServiceAction::SteadyState, [None; 3]);
         if let Some(place) = self.service_place(id) {
             self.emit(place, What::Deployment { service: id, deployment, rollout: Rollout::Completed });
         }
