@@ -121,3 +121,22 @@ impl Fleet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, ToSpan as _};
+
+    use super::*;
+    use crate::policy::Policy;
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_turn_time_back() {
+        let noon: Timestamp = "2026-10-02T12:00:00Z".parse().unwrap_or_default();
+        let mut fleet = Fleet::new(Policy::default());
+        step(&mut fleet, noon, &Input::Ticked);
+        step(&mut fleet, noon - 1.hour(), &Input::Ticked);
+        assert_eq!(fleet.now, millis(noon), "what has been waited for stays waited for");
+        step(&mut fleet, noon + 1.minute(), &Input::Ticked);
+        assert_eq!(fleet.now, millis(noon + 1.minute()));
+    }
+}
