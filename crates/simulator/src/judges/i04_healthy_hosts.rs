@@ -14,8 +14,9 @@ const JUDGED: &[&str] = &["agent-away", "runtime", "host-impaired", "flapping"];
 
 /// Judges every case that came further than a suspicion, and every call.
 pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Conditions) -> Vec<Violation> {
-    // Answers may be as old as the account lets them be: the host must have been well for so much longer.
-    let before = -conditions.stale_ms;
+    // Answers may be as old as the account lets them be, and an agent whose network is back waits before it tries again:
+    // the host must have been well for so much longer.
+    let before = -(conditions.stale_ms + world.habits.backoff_ms.1);
     let cases = history.cases();
     let mut found = Vec::new();
     for noted in &history.records {
