@@ -69,7 +69,10 @@ fn blind_cohort(
     type Same<'a> = Box<dyn Fn(&Machine) -> bool + 'a>;
     let cohorts: [(&str, Same<'_>); 5] = [
         ("its cluster", Box::new(|other| other.cluster == own.cluster)),
-        ("its zone", Box::new(|other| !own.external && !other.external && other.place == own.place && other.zone == own.zone)),
+        (
+            "its zone",
+            Box::new(|other| !own.external && !other.external && other.place == own.place && other.zone == own.zone),
+        ),
         ("its group", Box::new(|other| own.group.is_some() && other.group == own.group)),
         ("its image", Box::new(|other| own.template.is_some() && other.ami == own.ami)),
         ("its agent version", Box::new(|other| other.agent.version == own.agent.version)),

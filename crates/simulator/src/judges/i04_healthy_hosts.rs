@@ -12,6 +12,9 @@ use crate::{
 /// and a doubt are judged elsewhere or not at all.
 const JUDGED: &[&str] = &["agent-away", "runtime", "host-impaired", "flapping"];
 
+/// What a look said counts for so long, until a decision is due in the next slot of time.
+const LATELY_MS: i64 = 5 * SECOND;
+
 /// Judges every case that came further than a suspicion, and every call.
 pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Conditions) -> Vec<Violation> {
     // Answers may be as old as the account lets them be, and an agent whose network is back waits before it tries again:
@@ -26,12 +29,11 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
             noted.kind() == "case-moved" && matches!(history::text(&noted.record, "to"), "confirmed" | "decided");
         // A look that said so speaks the truth: a routine reconnect may take its time.
         let lately = history.seen.partition_point(|seen| seen.at <= noted.at);
-        let lately = history.seen[..lately].iter().rev().take_while(|seen| noted.at.since(seen.at) <= SECOND);
-        let told = decided.is_none() && life.trouble == "agent-away" && {
-            let mut lately = lately;
-            lately.any(|seen| seen.against && seen.id == life.subject)
-        };
-        if decided.is_some() || confirmed && !told {
+        let mut lately = history.seen[..lately].iter().rev().take_while(|seen| noted.at.since(seen.at) <= LATELY_MS);
+        // To do something takes more than that; to say so does not.
+        let says = decided.is_none_or(|remedy| remedy == "tell-someone");
+        let told = says && life.trouble == "agent-away" && lately.any(|seen| seen.against && seen.id == life.subject);
+        if (decided.is_some() || confirmed) && !told {
             found.extend(judge_case(world, truth, life, noted.at, decided, before));
         }
     }

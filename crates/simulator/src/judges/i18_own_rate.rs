@@ -9,7 +9,8 @@ use super::{
 };
 use crate::clock::{HOUR, Moment, SECOND};
 
-/// A tenth of the refill of the tightest bucket a look may draw from (20 a second, spec C.7), over an hour.
+/// A tenth of the refill of the tightest bucket a look may draw from (20 a second, spec C.7), over an hour and for each
+/// service.
 const LOOKS_AN_HOUR: usize = 7_200;
 
 /// The same thing is not looked at four times within this time: a deadline, a gap and a drain may each want to know.
@@ -17,6 +18,15 @@ const AGAIN_MS: i64 = 5 * SECOND;
 
 /// A step of a remedy is tried so often. What undoes one has more tries, since nobody else would.
 const TRIES: u32 = 3;
+
+/// Whom a look asks: each service has buckets of its own.
+fn service_of(kind: &str) -> &'static str {
+    match kind {
+        "machines" => "EC2",
+        "pings" => "SSM",
+        _ => "ECS",
+    }
+}
 
 /// Judges sizes, repetitions and the number of looks in any hour, and the tries of every step.
 pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
@@ -46,14 +56,12 @@ pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
             *before = [before[1], before[2], asked.at];
         }
     }
-    let mut first = 0;
-    for (at, asked) in history.looks.iter().enumerate() {
-        while asked.at.since(history.looks[first].at) > HOUR {
-            first += 1;
-        }
-        if at - first >= LOOKS_AN_HOUR {
-            wrong(asked.at, format!("more than {LOOKS_AN_HOUR} looks within an hour"));
-            break;
+    for service in ["ECS", "EC2", "SSM"] {
+        let times: Vec<Moment> =
+            history.looks.iter().filter(|it| service_of(it.kind) == service).map(|it| it.at).collect();
+        let beyond = times.iter().skip(LOOKS_AN_HOUR).zip(&times).find(|(last, first)| last.since(**first) <= HOUR);
+        if let Some((at, _)) = beyond {
+            wrong(*at, format!("more than {LOOKS_AN_HOUR} looks at {service} within an hour"));
         }
     }
     found
