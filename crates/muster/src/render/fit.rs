@@ -1,0 +1,285 @@
+//! How much of a task fits, for people and for scripts.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use fleet::capacity::{
+    change::{Change, Step},
+    explain::HostVerdict,
+    headroom::Availability,
+    limit::Limit,
+    view::HeadroomView,
+};
+use jiff::Timestamp;
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::{
+    Format,
+    capacity::{machine, short, title},
+    colour, escape, json,
+    table::{Cell, Table},
+};
+
+/// Of the hosts, at most so many are listed in a table; the rest are counted.
+const HOSTS_SHOWN: usize = 40;
+
+/// What is asked about. Field names of all that follow are an interface: add, never rename.
+#[derive(Clone, Debug, Serialize)]
+pub struct Subject {
+    /// `service`, `task-definition` or `file`.
+    pub kind: &'static str,
+    /// Its name, as asked or as ECS has it.
+    pub name: String,
+    /// ARN or file of the task definition.
+    pub task_definition: String,
+}
+
+/// How much of a task fits in one cluster.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fit {
+    /// Cluster ARN.
+    pub cluster: String,
+    /// As of when.
+    pub at: Timestamp,
+    /// What was asked about.
+    pub asked: Subject,
+    /// Copies that ECS would place now.
+    pub copies: u64,
+    /// Nothing that a copy needs runs out.
+    pub unlimited: bool,
+    /// Of those, copies on hosts in no trouble, with interfaces that are certainly there.
+    pub sure: u64,
+    /// Copies if all that is not known were in favour.
+    pub at_most: u64,
+    /// Copies that were asked for.
+    pub wanted: Option<u32>,
+    /// Whether they fit.
+    pub fits: Option<bool>,
+    /// One sentence.
+    pub summary: String,
+    /// What stops the next copy on most hosts.
+    pub limiting: Option<Stopper>,
+    /// What ECS would say of the next copy.
+    pub closest: Option<Stopper>,
+    /// Each host.
+    pub hosts: Vec<HostLine>,
+    /// Where the next copies would go, by ARN, in their order.
+    pub next: Vec<String>,
+    /// Changes after which all that are wanted fit, the least disturbing first.
+    pub changes: Vec<ChangeLine>,
+    /// What the answer does not take into account.
+    pub caveats: Vec<String>,
+}
+
+/// What stops the next copy.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stopper {
+    /// As ECS names it: `RESOURCE:ENI`.
+    pub reason: &'static str,
+    /// On how many hosts.
+    pub hosts: usize,
+    /// For a sentence: `ENI slots are full on 3 of 3 hosts`.
+    pub text: String,
+    /// Its details.
+    pub limit: Limit,
+}
+
+impl Stopper {
+    /// A limit of some hosts.
+    pub fn new(limit: &Limit, hosts: usize, all: usize) -> Self {
+        Self { reason: limit.reason(), hosts, text: limit.of_hosts(hosts, all), limit: limit.clone() }
+    }
+}
+
+/// What one host takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostLine {
+    /// Container instance ARN.
+    pub arn: String,
+    /// `i-…` or `mi-…`.
+    pub ec2_instance_id: Option<String>,
+    /// Availability zone.
+    pub zone: Option<String>,
+    /// Instance type.
+    pub instance_type: Option<String>,
+    /// Copies that fit on it.
+    pub copies: u32,
+    /// What stops the next, as ECS names it.
+    pub reason: Option<&'static str>,
+    /// Its details.
+    pub limit: Option<Limit>,
+    /// Whether its room can be relied on.
+    pub availability: Availability,
+    /// All of that in a line, with the figures.
+    pub line: String,
+}
+
+impl HostLine {
+    /// The verdicts of hosts, with what people know the hosts by.
+    pub fn of(verdicts: Vec<HostVerdict>, view: &HeadroomView) -> Vec<Self> {
+        let rooms: BTreeMap<&str, _> = view.hosts.iter().map(|host| (host.arn.as_str(), host)).collect();
+        let line = |verdict: HostVerdict| {
+            let room = rooms.get(verdict.arn.as_str());
+            Self {
+                ec2_instance_id: room.and_then(|room| room.ec2_instance_id.clone()),
+                zone: room.and_then(|room| room.zone.clone()),
+                instance_type: room.and_then(|room| room.instance_type.clone()),
+                copies: verdict.copies,
+                reason: verdict.limit.as_ref().map(Limit::reason),
+                limit: verdict.limit,
+                availability: verdict.availability,
+                line: verdict.line,
+                arn: verdict.arn,
+            }
+        };
+        verdicts.into_iter().map(line).collect()
+    }
+}
+
+/// A change after which the copies fit.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeLine {
+    /// As an advice.
+    pub sentence: String,
+    /// Copies that fit afterwards.
+    pub copies: u64,
+    /// Its details.
+    pub step: Step,
+}
+
+impl From<Change> for ChangeLine {
+    fn from(change: Change) -> Self {
+        Self { sentence: change.sentence(), copies: change.copies, step: change.step }
+    }
+}
+
+/// Writes answers: as text, as one list, or as one object a line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(out: &mut dyn Write, answers: &[Fit], format: Format) -> io::Result<()> {
+    write_each(out, answers, format, write_one)
+}
+
+/// The same for answers of any kind.
+pub(super) fn write_each<T: Serialize>(
+    out: &mut dyn Write,
+    answers: &[T],
+    format: Format,
+    table: impl Fn(&mut dyn Write, &T) -> io::Result<()>,
+) -> io::Result<()> {
+    match format {
+        Format::Table => {
+            for (index, answer) in answers.iter().enumerate() {
+                if index > 0 {
+                    writeln!(out)?;
+                }
+                table(out, answer)?;
+            }
+            Ok(())
+        }
+        Format::Json => {
+            json::write(out, answers)?;
+            writeln!(out)
+        }
+        Format::Ndjson => answers.iter().try_for_each(|answer| {
+            json::write(out, answer)?;
+            writeln!(out)
+        }),
+    }
+}
+
+fn write_one(out: &mut dyn Write, fit: &Fit) -> io::Result<()> {
+    title(out, &fit.cluster)?;
+    let name = escape::clean(&fit.asked.name).into_owned();
+    let copies = if fit.unlimited { "any number".to_owned() } else { fit.copies.to_string() };
+    writeln!(out, "  {} more of {} fit", copies.style(colour::heading()), name.style(colour::heading()))?;
+    if fit.fits == Some(false) {
+        writeln!(out, "  {}", escape::clean(&fit.summary).style(colour::alarm()))?;
+    }
+    let mut quiet = Vec::new();
+    if fit.sure < fit.copies && !fit.unlimited {
+        quiet.push(format!(
+            "{} of them for certain: not on hosts in trouble, nor on interfaces that may not be there",
+            fit.sure
+        ));
+    }
+    if fit.at_most > fit.copies && !fit.unlimited {
+        quiet.push(format!("up to {} if all that is not known were in favour", fit.at_most));
+    }
+    if let Some(limiting) = &fit.limiting {
+        quiet.push(format!("then {}", limiting.text));
+    }
+    if let Some(closest) =
+        fit.closest.as_ref().filter(|it| Some(it.reason) != fit.limiting.as_ref().map(|it| it.reason))
+    {
+        quiet.push(format!("of the closest host ECS would say {}", closest.reason));
+    }
+    for line in quiet {
+        writeln!(out, "  {}", escape::clean(&line).style(colour::quiet()))?;
+    }
+    write_hosts(out, &fit.hosts)?;
+    if !fit.next.is_empty() {
+        let mut names: Vec<String> = Vec::new();
+        for arn in fit.next.iter().take(20) {
+            let host = fit.hosts.iter().find(|host| host.arn == *arn);
+            names.push(host.and_then(|host| host.ec2_instance_id.clone()).unwrap_or_else(|| short(arn).to_owned()));
+        }
+        let more = if fit.next.len() > names.len() { ", …" } else { "" };
+        writeln!(out, "  the next would go to {}{more}", escape::clean(&names.join(", ")))?;
+    }
+    write_changes(out, &fit.changes)?;
+    write_caveats(out, &fit.caveats)
+}
+
+/// Hosts that take copies first.
+pub(super) fn write_hosts(out: &mut dyn Write, hosts: &[HostLine]) -> io::Result<()> {
+    let mut table = Table::new(2, &["HOST", "CONTAINER INSTANCE", "ZONE", "TYPE", "ROOM FOR A COPY"]);
+    let mut ordered: Vec<&HostLine> = hosts.iter().collect();
+    ordered.sort_by_key(|host| std::cmp::Reverse(host.copies));
+    for host in ordered.iter().take(HOSTS_SHOWN) {
+        let cells = vec![
+            machine(host.ec2_instance_id.as_deref()),
+            Cell::plain(short(&host.arn)),
+            Cell::plain(host.zone.as_deref().unwrap_or("-")),
+            Cell::plain(host.instance_type.as_deref().unwrap_or("-")),
+            Cell::plain(&host.line),
+        ];
+        table.row(cells, Vec::new());
+    }
+    table.write(out)?;
+    if ordered.len() > HOSTS_SHOWN {
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for host in ordered.iter().skip(HOSTS_SHOWN) {
+            *reasons.entry(host.reason.unwrap_or("nothing stops it")).or_default() += 1;
+        }
+        let parts: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let line = format!(
+            "  … and {} more ({}); --output json lists them all",
+            ordered.len() - HOSTS_SHOWN,
+            parts.join(", ")
+        );
+        writeln!(out, "{}", escape::clean(&line).style(colour::quiet()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_changes(out: &mut dyn Write, changes: &[ChangeLine]) -> io::Result<()> {
+    let Some((first, others)) = changes.split_first() else { return Ok(()) };
+    writeln!(out, "  to make them fit: {}", escape::clean(&first.sentence).style(colour::remedy()))?;
+    for change in others {
+        writeln!(out, "                or: {}", escape::clean(&change.sentence))?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_caveats(out: &mut dyn Write, caveats: &[String]) -> io::Result<()> {
+    for caveat in caveats {
+        let line = format!("  note: {}", escape::clean(caveat));
+        writeln!(out, "{}", line.style(colour::quiet()))?;
+    }
+    Ok(())
+}
