@@ -3,7 +3,7 @@
 //!
 //! How many cases: `MUSTER_TWIN_CASES`; from which seed: `MUSTER_TWIN_FROM`; one alone: `MUSTER_TWIN_SEED`. A hundred
 //! thousand take half a minute of optimised code:
-//! `MUSTER_TWIN_CASES=100000 cargo test --profile swarm -p simulator --test twin -- --nocapture`.
+//! `MUSTER_TWIN_CASES=100000 cargo test --profile swarm -p engine --test twin -- --nocapture`.
 #![allow(clippy::unwrap_used, reason = "what does not hold fails the test")]
 #![expect(clippy::print_stdout, reason = "a run of many cases tells what it has met")]
 
