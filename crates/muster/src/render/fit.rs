@@ -26,6 +26,9 @@ use super::{
 /// Of the hosts, at most so many are listed in a table; the rest are counted.
 const HOSTS_SHOWN: usize = 40;
 
+/// So many places of the next copies are told one by one.
+const NEXT_SHOWN: usize = 6;
+
 /// What is asked about. Field names of all that follow are an interface: add, never rename.
 #[derive(Clone, Debug, Serialize)]
 pub struct Subject {
@@ -211,7 +214,8 @@ fn write_one(out: &mut dyn Write, fit: &Fit) -> io::Result<()> {
         quiet.push(format!("up to {} if all that is not known were in favour", fit.at_most));
     }
     if let Some(limiting) = &fit.limiting {
-        quiet.push(format!("then {}", limiting.text));
+        let when = if fit.copies > 0 { "then " } else { "because " };
+        quiet.push(format!("{when}{}", limiting.text));
     }
     if let Some(closest) =
         fit.closest.as_ref().filter(|it| Some(it.reason) != fit.limiting.as_ref().map(|it| it.reason))
@@ -222,17 +226,40 @@ fn write_one(out: &mut dyn Write, fit: &Fit) -> io::Result<()> {
         writeln!(out, "  {}", escape::clean(&line).style(colour::quiet()))?;
     }
     write_hosts(out, &fit.hosts)?;
-    if !fit.next.is_empty() {
-        let mut names: Vec<String> = Vec::new();
-        for arn in fit.next.iter().take(20) {
-            let host = fit.hosts.iter().find(|host| host.arn == *arn);
-            names.push(host.and_then(|host| host.ec2_instance_id.clone()).unwrap_or_else(|| short(arn).to_owned()));
-        }
-        let more = if fit.next.len() > names.len() { ", …" } else { "" };
-        writeln!(out, "  the next would go to {}{more}", escape::clean(&names.join(", ")))?;
-    }
+    write_next(out, fit)?;
     write_changes(out, &fit.changes)?;
     write_caveats(out, &fit.caveats)
+}
+
+/// Where the next copies go: one by one while they are few, by host where they are many.
+fn write_next(out: &mut dyn Write, fit: &Fit) -> io::Result<()> {
+    if fit.next.is_empty() {
+        return Ok(());
+    }
+    let ids: BTreeMap<&str, &str> = fit
+        .hosts
+        .iter()
+        .map(|host| (host.arn.as_str(), host.ec2_instance_id.as_deref().unwrap_or(short(&host.arn))))
+        .collect();
+    let name = |arn: &str| ids.get(arn).copied().unwrap_or(short(arn)).to_owned();
+    let places: Vec<String> = if fit.next.len() <= NEXT_SHOWN {
+        fit.next.iter().map(|arn| name(arn)).collect()
+    } else {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for arn in &fit.next {
+            *counts.entry(arn).or_default() += 1;
+        }
+        let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let more = counts.len().saturating_sub(HOSTS_SHOWN);
+        let mut places: Vec<String> =
+            counts.iter().take(HOSTS_SHOWN).map(|(arn, count)| format!("{} ({count})", name(arn))).collect();
+        if more > 0 {
+            places.push(format!("and {more} more hosts"));
+        }
+        places
+    };
+    writeln!(out, "  the next would go to {}", escape::clean(&places.join(", ")))
 }
 
 /// Hosts that take copies first.
