@@ -34,6 +34,7 @@ use crate::{
     },
     logging::{self, Logging},
     metrics::Metrics,
+    publish::Publisher,
     render::moment,
     senders::{Senders, action::ActionHooks, http::HttpClient, vault::Vault},
 };
@@ -149,6 +150,13 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
     leave::watch(&config, &cloud, &metrics).await;
     let observed_only = cloud.clone();
+    let publisher = Publisher {
+        section: config.publish.clone(),
+        audited: config.audits_tasks(),
+        fresh_secs: stale_secs(&config),
+        cloud: cloud.clone(),
+        metrics: metrics.clone(),
+    };
     let senders = senders(&config, &cloud, vault)?;
     let ports =
         Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
@@ -178,6 +186,7 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         access: Arc::new(access),
         loopback: is_loopback(listen),
     };
+    let publishing = tokio::spawn(publisher.run(engine.handle(), stop.clone()));
     let closing = stop.clone();
     let service = http::router(served).into_make_service_with_connect_info::<Peer>();
     let server = tokio::spawn(
@@ -185,6 +194,8 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     );
     let ended = engine.run().await;
     stop.cancel();
+    // What is being put is not waited for: the next muster puts it again.
+    publishing.abort();
     if tokio::time::timeout(LAST_ANSWERS, server).await.is_err() {
         tracing::warn!("some requests were still open and are cut off");
     }

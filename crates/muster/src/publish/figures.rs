@@ -126,7 +126,7 @@ pub fn legacy(view: &HeadroomView) -> Vec<Figure> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use fleet::capacity::{headroom::Availability, view::Apart};
     use jiff::Timestamp;
 
