@@ -13,7 +13,7 @@ pub mod prometheus;
 use std::{collections::BTreeMap, io::Write as _, sync::Arc, time::Duration};
 
 use aws::{AwsCloud, Datum};
-use engine::{Handle, cadence::Told, ports::Samples as _};
+use engine::{Handle, cadence::Told};
 use fleet::{capacity::view::HeadroomView, id::Arn};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,7 @@ impl Publisher {
             let fresh_secs = self.fresh_secs;
             let asked = handle.ask(move |fleet, now| (now, fleet.headroom_views(now, fresh_secs))).await;
             let Ok((now, views)) = asked else { return };
-            self.metrics.publish(now, &prometheus::samples(&views, self.audited));
+            self.metrics.replace(&prometheus::PREFIXES, &prometheus::samples(&views, self.audited));
             if self.section.to != To::Nowhere {
                 for view in &views {
                     self.publish(view, now, told.entry(view.cluster.clone()).or_default()).await;

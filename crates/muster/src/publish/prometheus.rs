@@ -37,6 +37,9 @@ macro_rules! names {
     };
 }
 
+/// What all names begin with.
+pub const PREFIXES: [&str; 3] = ["muster_capacity_", "muster_zone_capacity_", "muster_provider_capacity_"];
+
 const WHOLE: Names = names!("muster_capacity");
 const ZONE: Names = names!("muster_zone_capacity");
 const PROVIDER: Names = names!("muster_provider_capacity");
