@@ -213,7 +213,7 @@ fn write_one(out: &mut dyn Write, fit: &Fit) -> io::Result<()> {
     if fit.at_most > fit.copies && !fit.unlimited {
         quiet.push(format!("up to {} if all that is not known were in favour", fit.at_most));
     }
-    if let Some(limiting) = &fit.limiting {
+    if let Some(limiting) = fit.limiting.as_ref().filter(|_| fit.fits != Some(false)) {
         let when = if fit.copies > 0 { "then " } else { "because " };
         quiet.push(format!("{when}{}", limiting.text));
     }
