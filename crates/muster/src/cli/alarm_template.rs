@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 use clap::{Args, ValueEnum};
 
 use super::output::{Exit, Failure, Output};
-use crate::publish::figures::{LEGACY_DIMENSION, LegacyName, NAMESPACE};
+use crate::{
+    config::publish::is_namespace,
+    publish::figures::{LEGACY_DIMENSION, LegacyName, NAMESPACE},
+};
 
 /// `muster capacity alarm-template`
 #[derive(Debug, Args)]
@@ -19,7 +22,7 @@ use crate::publish::figures::{LEGACY_DIMENSION, LegacyName, NAMESPACE};
     The metrics come from `muster serve` with a section [publish] in its configuration.")]
 pub struct AlarmTemplateArgs {
     /// Name of the cluster.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = cluster_name)]
     cluster: String,
     /// What runs out.
     #[arg(long, value_name = "WHAT", default_value = "eni-slots")]
@@ -37,7 +40,7 @@ pub struct AlarmTemplateArgs {
     #[arg(long)]
     legacy: bool,
     /// Namespace, as in the section [publish].
-    #[arg(long, value_name = "NAMESPACE", default_value = NAMESPACE)]
+    #[arg(long, value_name = "NAMESPACE", default_value = NAMESPACE, value_parser = namespace)]
     namespace: String,
     /// Seconds that one point of the alarm covers.
     #[arg(long, value_name = "SECS", default_value_t = 300, value_parser = period)]
@@ -60,6 +63,22 @@ enum Form {
     CloudFormation,
     /// A command of the AWS CLI.
     Cli,
+}
+
+/// ECS's own rule (CreateCluster): letters, digits, hyphens and underscores, 255 at most.
+fn cluster_name(text: &str) -> Result<String, String> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    match !text.is_empty() && text.len() <= 255 && text.chars().all(allowed) {
+        true => Ok(text.to_owned()),
+        false => Err("expected the name of one cluster: letters, digits, `-` and `_`".to_owned()),
+    }
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    match is_namespace(text) {
+        true => Ok(text.to_owned()),
+        false => Err("expected 1 to 255 letters, digits, `.`, `_`, `-`, `/`, `#` and `:`".to_owned()),
+    }
 }
 
 fn period(text: &str) -> Result<u32, String> {
@@ -232,6 +251,13 @@ mod tests {
     fn a_period_is_whole_minutes() {
         assert_eq!(period("120"), Ok(120));
         assert!(["0", "30", "90", "x", "86460"].iter().all(|text| period(text).is_err()));
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        assert_eq!(cluster_name("prod-a_1"), Ok("prod-a_1".to_owned()));
+        assert!(["", "prod-*", "a\nb", "a'b", "arn:aws:ecs:x"].iter().all(|text| cluster_name(text).is_err()));
+        assert!(namespace("Muster/Capacity").is_ok() && namespace("a\u{9b}b").is_err() && namespace("a b").is_err());
     }
 
     #[test]

@@ -45,6 +45,12 @@ impl Default for PublishSection {
     }
 }
 
+/// PutMetricData's rule: 1 to 255 letters, digits and some marks, no colon at the beginning.
+pub fn is_namespace(text: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-/#:".contains(letter);
+    (1..=255).contains(&text.len()) && !text.starts_with(':') && text.chars().all(allowed)
+}
+
 impl PublishSection {
     /// How often it is published.
     pub fn cadence(&self) -> Cadence {
@@ -52,14 +58,8 @@ impl PublishSection {
     }
 
     pub(super) fn check(&self, wrong: &mut Vec<Wrong>) {
-        // PutMetricData: 1 to 255 characters, not beginning with a colon.
         let namespace = &self.namespace;
-        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-/#:".contains(letter);
-        if namespace.is_empty()
-            || namespace.len() > 255
-            || namespace.starts_with(':')
-            || !namespace.chars().all(allowed)
-        {
+        if !is_namespace(namespace) {
             wrong.push(Wrong::at(
                 "publish.namespace",
                 "a namespace has 1 to 255 letters, digits, `.`, `_`, `-`, `/`, `#` and `:`",

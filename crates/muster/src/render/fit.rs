@@ -310,3 +310,76 @@ pub(super) fn write_caveats(out: &mut dyn Write, caveats: &[String]) -> io::Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(number: usize, copies: u32) -> HostLine {
+        HostLine {
+            arn: format!("arn:aws:ecs:eu-central-1:210987654321:container-instance/prod/{number}"),
+            ec2_instance_id: Some(format!("i-{number}")),
+            zone: None,
+            instance_type: None,
+            copies,
+            reason: Some(Limit::Cpu.reason()),
+            limit: Some(Limit::Cpu),
+            availability: Availability::Open,
+            line: format!("takes {copies}"),
+        }
+    }
+
+    fn fit(hosts: Vec<HostLine>, next: Vec<usize>) -> Fit {
+        let copies = hosts.iter().map(|host| u64::from(host.copies)).sum();
+        Fit {
+            cluster: "arn:aws:ecs:eu-central-1:210987654321:cluster/prod".into(),
+            at: Timestamp::UNIX_EPOCH,
+            asked: Subject { kind: "service", name: "api\u{1b}[31m".into(), task_definition: "api:1".into() },
+            copies,
+            unlimited: false,
+            sure: 0,
+            at_most: copies + 1,
+            wanted: None,
+            fits: None,
+            summary: String::new(),
+            limiting: Some(Stopper::new(&Limit::Cpu, 1, hosts.len())),
+            closest: Some(Stopper::new(&Limit::Memory, 1, hosts.len())),
+            next: next.iter().map(|number| host(*number, 0).arn).collect(),
+            hosts,
+            changes: Vec::new(),
+            caveats: vec!["one thing".into()],
+        }
+    }
+
+    fn shown(fit: Fit) -> String {
+        let mut out = Vec::new();
+        write(&mut anstream::StripStream::new(&mut out), &[fit], Format::Table).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn hosts_that_take_copies_come_first_and_what_is_not_certain_is_said() {
+        let text = shown(fit(vec![host(1, 0), host(2, 3)], vec![2, 2, 2]));
+        assert!(text.find("takes 3").unwrap() < text.find("takes 0").unwrap(), "{text}");
+        for says in [
+            "3 more of api",
+            "0 of them for certain",
+            "up to 4 if all that is not known",
+            "then CPU is short on 1 of 2 hosts",
+            "ECS would say RESOURCE:MEMORY",
+            "the next would go to i-2, i-2, i-2",
+            "note: one thing",
+        ] {
+            assert!(text.contains(says), "{says}:\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'), "a name steered the terminal: {text}");
+    }
+
+    #[test]
+    fn many_hosts_and_many_copies_are_counted_and_not_dropped_silently() {
+        let hosts: Vec<HostLine> = (0..50).map(|number| host(number, 1)).collect();
+        let text = shown(fit(hosts, (0..50).chain(0..50).collect()));
+        assert!(text.contains("… and 10 more (10 RESOURCE:CPU)"), "{text}");
+        assert!(text.contains("i-0 (2)") && text.contains("and 10 more hosts"), "{text}");
+    }
+}

@@ -189,3 +189,76 @@ fn write_task(out: &mut dyn Write, task: &TaskTold) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use fleet::capacity::{change::Step, headroom::Availability, limit::Limit};
+    use serde_json::json;
+
+    use super::*;
+
+    const HOSTILE: &str = "x\u{1b}[2J\u{9b}31m\r\nFORGED\u{202e}";
+
+    fn why(name: &str) -> Why {
+        let text = || name.to_owned();
+        let step = Step::AddHosts { hosts: 2, instance_type: text(), zone: Some(text()) };
+        let change = ChangeLine { sentence: text(), copies: 4, step };
+        let service = json!({"desiredCount": 9, "runningCount": 5, "pendingCount": 1});
+        let task = json!({"taskArn": name, "lastStatus": name, "desiredStatus": "STOPPED", "group": name,
+                          "stopCode": name, "stoppedReason": name});
+        Why {
+            cluster: format!("arn:aws:ecs:eu-central-1:210987654321:cluster/{name}"),
+            at: "2026-10-02T08:12:00Z".parse().unwrap(),
+            asked: Subject { kind: "service", name: text(), task_definition: text() },
+            service: Some(Counts::of(&service)),
+            task: Some(TaskTold::of(&task)),
+            summary: text(),
+            missing: 3,
+            fit: 0,
+            sure: 0,
+            aws: Some(Said { reason: text(), sentence: text(), at: None }),
+            events: vec![Event { at: None, message: text() }],
+            hosts: vec![HostLine {
+                arn: text(),
+                ec2_instance_id: Some(text()),
+                zone: Some(text()),
+                instance_type: Some(text()),
+                copies: 0,
+                reason: Some("RESOURCE:ENI"),
+                limit: Some(Limit::MemberOf(text())),
+                availability: Availability::Open,
+                line: text(),
+            }],
+            smallest: Some(change.clone()),
+            changes: vec![change],
+            caveats: vec![text()],
+        }
+    }
+
+    fn shown(why: Why, format: Format) -> String {
+        let mut out = Vec::new();
+        write(&mut anstream::StripStream::new(&mut out), &[why], format).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn names_and_reasons_from_outside_steer_nothing() {
+        for format in [Format::Table, Format::Json, Format::Ndjson] {
+            let text = shown(why(HOSTILE), format);
+            assert!(text.contains("FORGED"), "they are shown: {text}");
+            assert!(!text.lines().any(|line| line.trim_start().starts_with("FORGED")), "{text}");
+            assert!(!text.contains(|letter| letter != '\n' && escape::steers(letter)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_pending_is_placed_and_the_rest_is_missing() {
+        let counts = why("api").service.unwrap();
+        assert_eq!((counts.missing, counts.placed()), (3, 6));
+        let more = Counts::of(&json!({"desiredCount": 1, "runningCount": 2}));
+        assert_eq!((more.missing, more.scheduling.as_str()), (0, "REPLICA"));
+        let text = shown(why("api"), Format::Table);
+        assert!(text.contains("api: 9 wanted, 5 running, 1 pending"), "{text}");
+        assert!(text.contains("stopped because: api: api"), "{text}");
+    }
+}
