@@ -245,6 +245,12 @@ def test_cloudwatch_gets_current_figures_with_honest_units_and_the_seeds_names_o
     time.sleep(3)
     assert served.figure("muster_sweeps_total") == before
     living.client("ecs").update_container_instances_state(cluster=CLUSTER, containerInstances=[arn], status="ACTIVE")
+    # Whoever asks over HTTP is told what a look tells.
+    told = served.get("/v1/capacity?hosts=true")
+    assert told["tasks_known"] and len(told["clusters"][0]["hosts"]) == 3
+    assert told["clusters"][0]["whole"]["open"]["cpu_units"] == free["cpu_units"]
+    assert told["clusters"][0]["whole"]["open"]["slots"]["scheduler"] == free["slots"]["scheduler"]
+    assert served.get("/v1/capacity?cluster=nope")["clusters"] == []
     # Prometheus has the same.
     assert served.figure("muster_capacity_free_eni_slots") == free["slots"]["scheduler"]["free"]
     assert served.figure("muster_capacity_open_hosts") == 3
@@ -266,6 +272,7 @@ def test_embedded_metric_format_is_a_line_of_json_for_each_set_of_dimensions(ser
 def test_without_looking_at_all_tasks_nothing_is_said_of_the_interfaces_that_they_hold(serve):
     served = serve('to = "nowhere"')
     served.until("gauges are there", lambda: served.figure("muster_capacity_open_hosts") == 3)
+    assert served.get("/v1/capacity")["tasks_known"] is False
     assert not re.search(r"^muster_capacity_free_eni_slots", served.text("/metrics"), flags=re.MULTILINE)
 
 

@@ -30,6 +30,7 @@ use crate::{
     http::{
         self, Beliefs, Served, Stopped, Troubles,
         access::Access,
+        capacity::Known,
         listener::{self, Doorway, Peer},
     },
     logging::{self, Logging},
@@ -51,8 +52,8 @@ const POST_LIMIT: Duration = Duration::from_secs(10);
     muster serve --config muster.toml\n  \
     muster serve --listen 127.0.0.1:0 --data-dir /var/lib/muster --queue-url https://sqs.eu-central-1.amazonaws.com/210987654321/muster\n\n\
     The first line on standard output is `listening on http://ADDRESS:PORT`. SIGINT and SIGTERM stop in good order; after\n\
-    a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/cases, /v1/cases/{n}, /v1/journal,\n\
-    /v1/set-aside, /healthz, /metrics.\n\
+    a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/capacity, /v1/cases,\n\
+    /v1/cases/{n}, /v1/journal, /v1/set-aside, /healthz, /metrics.\n\
     It touches nothing unless the configuration says mode = \"approve\" or \"act\".")]
 pub struct ServeArgs {
     /// Configuration file; `muster config example` prints one.
@@ -180,7 +181,12 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     out.answer().flush()?;
 
     let served = Served {
-        beliefs: Arc::new(Loop { handle: engine.handle(), stale_secs: stale_secs(&config), cloud: observed_only }),
+        beliefs: Arc::new(Loop {
+            handle: engine.handle(),
+            stale_secs: stale_secs(&config),
+            audited: config.audits_tasks(),
+            cloud: observed_only,
+        }),
         metrics,
         data_dir: dir,
         access: Arc::new(access),
@@ -250,6 +256,7 @@ fn stale_secs(config: &Config) -> i64 {
 struct Loop {
     handle: Handle,
     stale_secs: i64,
+    audited: bool,
     cloud: Arc<::aws::AwsCloud>,
 }
 
@@ -257,6 +264,18 @@ struct Loop {
 impl Beliefs for Loop {
     async fn roll_call(&self) -> Result<RollCall, Stopped> {
         self.handle.ask(|fleet, now| fleet.roll_call(now, None)).await.map_err(|_| Stopped)
+    }
+
+    async fn capacity(&self, hosts: bool) -> Result<Known, Stopped> {
+        let (fresh_secs, tasks_known) = (self.stale_secs, self.audited);
+        let asked = self.handle.ask(move |fleet, at| {
+            let mut clusters = fleet.headroom_views(at, fresh_secs);
+            if hosts {
+                clusters = clusters.iter().map(|view| fleet.headroom_view(&view.cluster, true, at)).collect();
+            }
+            Known { at, tasks_known, clusters }
+        });
+        asked.await.map_err(|_| Stopped)
     }
 
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped> {
