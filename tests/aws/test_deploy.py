@@ -11,7 +11,7 @@ from conftest import ROOT
 TEMPLATE = ROOT / "deploy/cloudformation/events.yaml"
 ACT_TEMPLATE = ROOT / "deploy/cloudformation/act.yaml"
 SCRIPTS = ROOT / "crates/aws/src/act/scripts"
-SERVICES = "ecs|ec2|autoscaling|ssm|sqs|sns|ses|lambda|dynamodb|secretsmanager"
+SERVICES = "ecs|ec2|autoscaling|cloudwatch|ssm|sqs|sns|ses|lambda|dynamodb|secretsmanager"
 
 
 def statements(role: str) -> list[dict]:
@@ -85,7 +85,7 @@ def test_the_policies_allow_what_muster_calls_and_nothing_more():
     named = set()
     for path in (ROOT / "crates/aws/src").rglob("*.rs"):
         named |= set(re.findall(rf'"((?:{SERVICES}):[A-Z]\w+)"', path.read_text()))
-    roles = [allowed(role) for role in ("observe", "act", "notify")]
+    roles = [allowed(role) for role in ("observe", "act", "notify", "publish")]
     together = set().union(*roles)
     assert named == together, f"lacking: {sorted(named - together)}, too many: {sorted(together - named)}"
     assert sum(map(len, roles)) == len(together), "no role repeats another's actions"

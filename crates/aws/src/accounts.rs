@@ -60,12 +60,16 @@ pub(crate) struct Place {
     account: OnceLock<String>,
     /// Auto Scaling groups that have had a host: a replacement that never registers is still one of theirs.
     pub groups_with_hosts: Mutex<BTreeSet<String>>,
+    /// Instance types that EC2 has been asked about in a sweep.
+    pub types_asked: Mutex<BTreeSet<String>>,
     /// The region.
     pub region: String,
     /// Paces, repeats and counts, for whoever looks and whoever acts here: AWS counts them together.
     pub caller: Arc<Caller>,
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
+    /// ECS, signed by hand, for answers that are wanted as they are.
+    pub ecs_json: Signed,
     /// Auto Scaling.
     pub autoscaling: aws_sdk_autoscaling::Client,
     /// EC2, signed by hand.
@@ -74,6 +78,8 @@ pub(crate) struct Place {
     pub ssm: Signed,
     /// Lambda, signed by hand.
     pub lambda: Signed,
+    /// CloudWatch's metrics, signed by hand.
+    pub metrics: Signed,
 }
 
 impl Place {
@@ -241,12 +247,15 @@ pub(crate) fn place(
     Ok(Place {
         account: known,
         groups_with_hosts: Mutex::default(),
+        types_asked: Mutex::default(),
         region: region.to_owned(),
         caller,
         ecs: aws_sdk_ecs::Client::new(config),
+        ecs_json: signed("ecs", "ECS")?,
         autoscaling: aws_sdk_autoscaling::Client::new(config),
         ec2: signed("ec2", "EC2")?,
         ssm: signed("ssm", "SSM")?,
         lambda: Signed::new(&waiting_for_functions(settings), config, region, "lambda", "Lambda")?,
+        metrics: signed("monitoring", "CloudWatch")?,
     })
 }

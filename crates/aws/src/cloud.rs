@@ -105,7 +105,7 @@ impl AwsCloud {
         self.places.iter().map(|place| (place.words(), place.caller.allowances())).collect()
     }
 
-    fn place_of_arn(&self, arn: &str) -> Option<&Arc<Place>> {
+    pub(crate) fn place_of_arn(&self, arn: &str) -> Option<&Arc<Place>> {
         let arn = Arn::parse(arn)?;
         self.places.iter().find(|place| place.holds(arn.account, arn.region))
     }

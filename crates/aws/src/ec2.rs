@@ -168,7 +168,7 @@ impl Place {
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    async fn ec2_call(&self, action: &'static str, params: &Params) -> Result<Element, Refusal> {
+    pub(crate) async fn ec2_call(&self, action: &'static str, params: &Params) -> Result<Element, Refusal> {
         self.caller.call(Bucket::Ec2Read, action, || self.ec2.query(params)).await
     }
 }

@@ -125,11 +125,13 @@ impl Place {
         Ok(found)
     }
 
-    /// One page of ListTasks of a cluster, or of one host.
+    /// One page of ListTasks of a cluster, or of one host: of tasks that should run, or of those that should not (any
+    /// more), which are there until they have stopped, and an hour longer.
     pub(crate) async fn list_tasks(
         &self,
         cluster: &str,
         host: Option<&str>,
+        desired: &DesiredStatus,
         token: Option<String>,
     ) -> Result<Page, Refusal> {
         self.caller
@@ -138,7 +140,7 @@ impl Place {
                     .ecs
                     .list_tasks()
                     .cluster(cluster)
-                    .desired_status(DesiredStatus::Running)
+                    .desired_status(desired.clone())
                     .max_results(PER_CALL as i32)
                     .set_container_instance(host.map(str::to_owned))
                     .set_next_token(token.clone());

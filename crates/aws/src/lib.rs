@@ -13,8 +13,11 @@
 //! | HTTP for the services without an SDK crate | `signed` |
 //! | everything once, and single looks | `sweep`, `cloud` |
 //! | the calls of remedies, and what operators have written themselves | [`act`] |
+//! | what ECS says of services, task definitions and tasks, when somebody asks | [`told`] |
+//! | what EC2 says of instance types, subnets and interfaces, when somebody asks | [`supply`] |
 //! | what is read before something is lost | `evidence` |
 //! | who is in charge, where several watch | [`lease`] |
+//! | figures for CloudWatch | [`metrics`] |
 //! | telling people: SNS, SES, and secrets that lie in AWS | [`notify`] |
 
 #![forbid(unsafe_code)]
@@ -24,10 +27,13 @@ pub mod act;
 pub mod actors;
 pub mod call;
 pub mod lease;
+pub mod metrics;
 pub mod notify;
 pub mod pace;
 pub mod refusal;
 pub mod settings;
+pub mod supply;
+pub mod told;
 
 mod autoscaling;
 mod cloud;
@@ -45,5 +51,7 @@ pub use act::custom::{CustomWebhook, WebhookFailure};
 pub use actors::ObservedOnly;
 pub use cloud::{AwsCloud, connect};
 pub use lease::{DynamoLease, LeaseSettings};
+pub use metrics::Datum;
 pub use notify::{Mail, NotTold};
 pub use settings::Settings;
+pub use told::NotRead;

@@ -14,7 +14,11 @@ pub enum Bucket {
     ClusterResourceRead,
     /// ECS: DescribeCapacityProviders.
     CapacityProviderRead,
-    /// EC2: DescribeInstanceStatus, GetConsoleOutput.
+    /// ECS: DescribeServices.
+    ServiceRead,
+    /// ECS: DescribeTaskDefinition.
+    TaskDefinitionRead,
+    /// EC2: Describe of machines, their status, types and subnets, GetConsoleOutput.
     Ec2Read,
     /// Auto Scaling: DescribeAutoScalingGroups, DescribeAutoScalingInstances.
     AutoScalingRead,
@@ -34,14 +38,18 @@ pub enum Bucket {
     LambdaInvoke,
     /// DynamoDB: the lease.
     Lease,
+    /// CloudWatch: PutMetricData.
+    MetricsWrite,
 }
 
 impl Bucket {
     /// All buckets muster draws from.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::ClusterRead,
         Self::ClusterResourceRead,
         Self::CapacityProviderRead,
+        Self::ServiceRead,
+        Self::TaskDefinitionRead,
         Self::Ec2Read,
         Self::AutoScalingRead,
         Self::SsmRead,
@@ -52,6 +60,7 @@ impl Bucket {
         Self::SsmFollow,
         Self::LambdaInvoke,
         Self::Lease,
+        Self::MetricsWrite,
     ];
 
     /// Burst in calls and refill in calls a second of the whole bucket. ECS documents its own (spec C.7); EC2 documents
@@ -59,12 +68,17 @@ impl Bucket {
     /// guesses.
     pub fn documented(self) -> (f64, f64) {
         match self {
-            Self::ClusterRead | Self::CapacityProviderRead => (50.0, 20.0),
-            Self::ClusterResourceRead | Self::Ec2Read => (100.0, 20.0),
+            Self::ClusterRead | Self::CapacityProviderRead | Self::TaskDefinitionRead => (50.0, 20.0),
+            Self::ClusterResourceRead | Self::ServiceRead | Self::Ec2Read => (100.0, 20.0),
             Self::ClusterResourceChange => (100.0, 40.0),
             Self::Ec2Change => (50.0, 5.0),
             Self::AutoScalingChange | Self::SsmSend => (20.0, 5.0),
-            Self::AutoScalingRead | Self::SsmRead | Self::SsmFollow | Self::LambdaInvoke | Self::Lease => (50.0, 10.0),
+            Self::AutoScalingRead
+            | Self::SsmRead
+            | Self::SsmFollow
+            | Self::LambdaInvoke
+            | Self::Lease
+            | Self::MetricsWrite => (50.0, 10.0),
         }
     }
 
@@ -74,6 +88,8 @@ impl Bucket {
             Self::ClusterRead => "ecs cluster read",
             Self::ClusterResourceRead => "ecs cluster resource read",
             Self::CapacityProviderRead => "ecs capacity provider read",
+            Self::ServiceRead => "ecs service read",
+            Self::TaskDefinitionRead => "ecs task definition read",
             Self::Ec2Read => "ec2 describe",
             Self::AutoScalingRead => "autoscaling describe",
             Self::SsmRead => "ssm describe",
@@ -84,6 +100,7 @@ impl Bucket {
             Self::SsmFollow => "ssm follow command",
             Self::LambdaInvoke => "lambda invoke",
             Self::Lease => "dynamodb lease",
+            Self::MetricsWrite => "cloudwatch put",
         }
     }
 }

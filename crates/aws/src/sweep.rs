@@ -9,12 +9,15 @@ use std::{
     },
 };
 
-use aws_sdk_ecs::types::Cluster;
+use aws_sdk_ecs::types::{Cluster, DesiredStatus};
 use engine::ports::{
     Answer, FailureKind, LookFailure, Observation, Scope, Sweep,
-    observation::{Fact, Source},
+    observation::{Attributes, Fact, Source},
 };
-use fleet::id::{Arn, is_ec2_instance_id, is_external_id};
+use fleet::{
+    capacity::eni::slot_limit,
+    id::{Arn, is_ec2_instance_id, is_external_id},
+};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
@@ -32,6 +35,7 @@ use crate::{
     refusal::Refusal,
     settings::{Clusters, Settings},
     ssm::DESCRIBE_INFORMATION,
+    supply::DESCRIBE_TYPES,
 };
 
 /// Clusters read at the same time, in one place.
@@ -46,6 +50,7 @@ const PROVIDERS_PER_CALL: usize = 10;
 struct Seen {
     machine: String,
     away: bool,
+    instance_type: Option<String>,
 }
 
 /// One place's sweep under way.
@@ -93,6 +98,7 @@ pub(crate) async fn sweep(
         .flatten()
         .collect();
     if !arns.is_empty() {
+        sweeping.unlisted_types(&seen).await;
         sweeping.machines(&seen, &fed_by).await;
         sweeping.pings(&seen).await;
     }
@@ -220,7 +226,11 @@ impl Sweeping<'_> {
                 away.push(host.arn.to_string());
             }
             if let Some(machine) = &host.ec2_instance_id {
-                seen.push(Seen { machine: machine.to_string(), away: is_away });
+                let instance_type = match &host.attributes {
+                    Attributes::Known(known) => known.instance_type.as_ref().map(ToString::to_string),
+                    _ => None,
+                };
+                seen.push(Seen { machine: machine.to_string(), away: is_away, instance_type });
             }
         }
         let told: BTreeSet<&str> = found
@@ -299,7 +309,7 @@ impl Sweeping<'_> {
             if self.task_lists_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
                 break;
             }
-            arns.extend(self.list_tasks(cluster, Some(host)).await?);
+            arns.extend(self.list_tasks(cluster, Some(host), &DesiredStatus::Running).await?);
         }
         self.describe_tasks(cluster, &arns).await
     }
@@ -307,11 +317,7 @@ impl Sweeping<'_> {
     async fn all_tasks(&self, cluster: &str, name: &str) {
         let started_at = Timestamp::now();
         let scope = || Scope::ClusterTasks(cluster.to_owned().into());
-        let read = match self.list_tasks(cluster, None).await {
-            Ok(arns) => self.describe_tasks(cluster, &arns).await,
-            Err(refused) => Err(refused),
-        };
-        match read {
+        match self.read_all_tasks(cluster).await {
             Ok(found) => self.swept(scope(), started_at, found, true).await,
             Err((action, refusal)) => {
                 let thing = format!("cluster {name} in {}", self.place.words());
@@ -320,11 +326,26 @@ impl Sweeping<'_> {
         }
     }
 
-    async fn list_tasks(&self, cluster: &str, host: Option<&str>) -> Result<Vec<String>, (&'static str, Refusal)> {
+    /// A task that is being stopped holds what it has, its network interface above all, until it has stopped.
+    async fn read_all_tasks(&self, cluster: &str) -> Result<Vec<Observation<'static>>, (&'static str, Refusal)> {
+        let mut arns = self.list_tasks(cluster, None, &DesiredStatus::Running).await?;
+        arns.extend(self.list_tasks(cluster, None, &DesiredStatus::Stopped).await?);
+        // One that was told to stop in between is on both lists.
+        arns.sort_unstable();
+        arns.dedup();
+        self.describe_tasks(cluster, &arns).await
+    }
+
+    async fn list_tasks(
+        &self,
+        cluster: &str,
+        host: Option<&str>,
+        desired: &DesiredStatus,
+    ) -> Result<Vec<String>, (&'static str, Refusal)> {
         let (mut arns, mut pages) = (Vec::new(), Pages::default());
         loop {
-            let (page, next) =
-                self.place.list_tasks(cluster, host, pages.token()).await.map_err(|refusal| (LIST_TASKS, refusal))?;
+            let page = self.place.list_tasks(cluster, host, desired, pages.token()).await;
+            let (page, next) = page.map_err(|refusal| (LIST_TASKS, refusal))?;
             arns.extend(page);
             if !pages.go_on(next).map_err(|refusal| (LIST_TASKS, refusal))? {
                 return Ok(arns);
@@ -347,6 +368,35 @@ impl Sweeping<'_> {
             found.extend(facts);
         }
         Ok(found)
+    }
+
+    /// What EC2 says of instance types that no table lists: asked once, for what a type can have does not change. Not being
+    /// told is no failure: what such hosts have room for is then not known, and said so.
+    async fn unlisted_types(&self, seen: &[Seen]) {
+        let unlisted = |name: &&String| slot_limit(name, None, false).is_none();
+        let mut names: BTreeSet<String> =
+            seen.iter().filter_map(|host| host.instance_type.as_ref()).filter(unlisted).cloned().collect();
+        {
+            let mut asked = self.place.types_asked.lock().unwrap_or_else(PoisonError::into_inner);
+            names.retain(|name| asked.insert(name.clone()));
+        }
+        if names.is_empty() {
+            return;
+        }
+        let started_at = Timestamp::now();
+        match self.place.instance_types(&names).await {
+            Ok(facts) => {
+                let at = Timestamp::now();
+                let found = facts.into_iter().map(|fact| Observation { at, source: Source::Sweep, fact }).collect();
+                self.swept(Scope::Machines(self.place.name().into()), started_at, found, false).await;
+            }
+            Err(refusal) => {
+                let sentence = refusal.sentence(DESCRIBE_TYPES, &self.place.words());
+                tracing::warn!(reason = sentence, "how many interfaces these instance types have is not known");
+                let mut asked = self.place.types_asked.lock().unwrap_or_else(PoisonError::into_inner);
+                asked.retain(|name| !names.contains(name));
+            }
+        }
     }
 
     /// Groups and machines. Only groups that feed a watched cluster matter: by a capacity provider, or because a

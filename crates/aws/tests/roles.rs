@@ -16,10 +16,12 @@ use std::{
 };
 
 use aws::{
-    AwsCloud, LeaseSettings, Mail, Settings, connect,
+    AwsCloud, Datum, LeaseSettings, Mail, Settings, connect,
     settings::{Clusters, Custom, CustomRun, Queue, Timeouts},
+    supply::Wanted,
 };
 use engine::ports::{Act, ActResult, Answer, Cloud as _, Lease as _, Look};
+use jiff::Timestamp;
 use scripted::{
     Answers, Asked, Script, Serving,
     acting::*,
@@ -41,13 +43,13 @@ fn role(asked: &Asked) -> &'static str {
     if asked.signed.starts_with("ASIAACT/") { "act" } else { "own" }
 }
 
-/// AWS with the shipped policies: muster's own credentials have those for observing and notifying, the role that it
+/// AWS with the shipped policies: muster's own credentials have those for observing, notifying and publishing, the role that it
 /// assumes has the one for acting. muster's own may assume that role besides (docs/guide/permissions.md), and whose its
 /// credentials are anybody may ask.
 fn guarded(answers: Answers, managed: bool) -> (Answers, Called) {
     let called = Called::default();
     let noting = called.clone();
-    let own = [Policy::shipped("observe"), Policy::shipped("notify")];
+    let own = ["observe", "notify", "publish"].map(Policy::shipped);
     let act = [Policy::shipped("act")];
     let guard = move |asked: &Asked| {
         let request = iam::request(asked, ACCOUNT, managed);
@@ -63,7 +65,7 @@ fn guarded(answers: Answers, managed: bool) -> (Answers, Called) {
         let said = format!("{role} is not authorized to perform {} on {:?}", request.action, request.resources);
         Some(match asked.signed.split('/').nth(3).unwrap() {
             "ec2" => Script::ec2_error("UnauthorizedOperation", &said),
-            "autoscaling" | "sns" | "sts" => Script::query_error(403, "AccessDenied", &said),
+            "autoscaling" | "sns" | "sts" | "monitoring" => Script::query_error(403, "AccessDenied", &said),
             _ => Script::error(400, "AccessDeniedException", &said),
         })
     };
@@ -108,7 +110,8 @@ fn account() -> Answers {
     let host = move |status: &str| {
         Script::json(
             json!({"containerInstances": [{"containerInstanceArn": HOST, "ec2InstanceId": MACHINE, "version": 1,
-                            "status": status, "agentConnected": false}], "failures": []}),
+                            "status": status, "agentConnected": false,
+                            "attributes": [{"name": "ecs.instance-type", "value": "q9z.large"}]}], "failures": []}),
         )
     };
     let mut messages = 1;
@@ -125,6 +128,13 @@ fn account() -> Answers {
         .on("DescribeContainerInstances", move |_| host(&read.lock().unwrap()))
         .on("ListTasks", |_| Script::json(json!({"taskArns": [format!("{CLUSTER}/t").replace(":cluster", ":task")]})))
         .on("DescribeTasks", |_| Script::json(json!({"tasks": [], "failures": []})))
+        .on("DescribeServices", |_| Script::json(json!({"services": [{"serviceName": "api"}], "failures": []})))
+        .on("DescribeTaskDefinition", |_| Script::json(json!({"taskDefinition": {"family": "api"}})))
+        .on("DescribeInstanceTypes", |_| {
+            Script::xml("<DescribeInstanceTypesResponse><instanceTypeSet/></DescribeInstanceTypesResponse>")
+        })
+        .on("DescribeSubnets", |_| Script::xml("<DescribeSubnetsResponse><subnetSet/></DescribeSubnetsResponse>"))
+        .on("PutMetricData", |_| Script::xml("<PutMetricDataResponse><ResponseMetadata/></PutMetricDataResponse>"))
         .on("DescribeAutoScalingGroups", move |_| xml("DescribeAutoScalingGroups", &group))
         .on("DescribeInstanceStatus", move |asked| {
             let items: String = asked.form("InstanceId.").iter().map(item).collect();
@@ -245,6 +255,14 @@ async fn everything(cloud: &AwsCloud) {
     sweep(cloud).await;
     let tasks = Look::Tasks { cluster: CLUSTER.to_owned(), arns: vec![CLUSTER.replace(":cluster", ":task")] };
     assert!(matches!(cloud.look(tasks).await, Answer::Swept(_)));
+    assert_eq!(cloud.services(CLUSTER, &["api".to_owned()]).await.unwrap().len(), 1);
+    assert_eq!(cloud.task_definition(CLUSTER, "api").await.unwrap().unwrap()["family"], "api");
+    let wanted = Wanted { subnets: BTreeSet::from(["subnet-1".to_owned()]), ..Wanted::default() };
+    assert_eq!(cloud.supply(CLUSTER, &wanted).await.1, []);
+    let datum = Datum { name: "OpenHosts".into(), dimensions: vec![], value: 1.0, unit: "Count", at: Timestamp::now() };
+    assert_eq!(cloud.put_metrics(CLUSTER, "Muster/Capacity", std::slice::from_ref(&datum)).await, Ok(1));
+    let denied = cloud.put_metrics(CLUSTER, "AWS/ECS", &[datum]).await.unwrap_err();
+    assert!(denied.why.contains("cloudwatch:PutMetricData"), "{denied:?}");
     let deliveries = cloud.receive().await.unwrap();
     for act in ACTS {
         let machine = if act == Act::Terminate { STRANGER } else { MACHINE };
@@ -301,7 +319,7 @@ async fn under_the_shipped_policies_everything_can_be_done_and_none_of_their_act
         names.iter().flat_map(|name| Policy::shipped(name).actions()).collect()
     };
     let for_roles = ["sts:AssumeRole", "sts:GetCallerIdentity"].map(str::to_owned);
-    let own: BTreeSet<String> = of(&["observe", "notify"]).into_iter().chain(for_roles).collect();
+    let own: BTreeSet<String> = of(&["observe", "notify", "publish"]).into_iter().chain(for_roles).collect();
     assert_eq!(called["own"], own, "what looks, listens and tells");
     assert_eq!(called["act"], of(&["act"]), "what acts");
 }

@@ -10,10 +10,12 @@
 //! | the loop of `muster serve` | [`run`] |
 //! | a single pass, `muster scan` | [`once`] |
 //! | the journal: SQLite, hash chain, snapshots, retention | [`journal`] |
+//! | how often something is told that changes now and then | [`cadence`] |
 //! | the wall clock | [`clock`] |
 
 #![forbid(unsafe_code)]
 
+pub mod cadence;
 pub mod check;
 pub mod clock;
 pub mod counters;

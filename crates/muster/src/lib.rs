@@ -21,6 +21,7 @@ pub mod demo;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod publish;
 pub mod render;
 pub mod senders;
 

@@ -42,6 +42,16 @@ impl Metrics {
         text
     }
 
+    /// Takes the current values of families with these prefixes: those that are not among the samples are gone, families
+    /// and all. For what can cease to be known altogether.
+    pub fn replace(&self, prefixes: &[&str], samples: &[Sample]) {
+        let mut families = self.families();
+        families.retain(|name, _| !prefixes.iter().any(|prefix| name.starts_with(prefix)));
+        for sample in samples {
+            families.entry(sample.name).or_default().insert(labels(&sample.labels), sample.value);
+        }
+    }
+
     fn families(&self) -> MutexGuard<'_, BTreeMap<&'static str, BTreeMap<String, f64>>> {
         // Every insertion leaves the map whole, so a panic elsewhere says nothing about it.
         self.families.lock().unwrap_or_else(PoisonError::into_inner)
@@ -202,6 +212,15 @@ mod tests {
             &[sample("muster_hosts", Some("present"), 1.0), sample("muster_x_total", Some("b"), 1.0)],
         ]);
         assert!(!text.contains("ghost") && text.contains("verdict=\"a\"") && text.contains("verdict=\"b\""), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_known_any_more_is_gone_whole() {
+        let metrics = Metrics::new();
+        metrics.publish(Timestamp::UNIX_EPOCH, &[sample("muster_hosts", None, 1.0)]);
+        metrics.replace(&["muster_capacity_"], &[sample("muster_capacity_gpus", None, 1.0)]);
+        metrics.replace(&["muster_capacity_"], &[]);
+        assert!(!metrics.text().contains("capacity") && metrics.text().contains("muster_hosts 1"));
     }
 
     #[test]

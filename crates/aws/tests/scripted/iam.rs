@@ -143,10 +143,15 @@ pub fn request(asked: &Asked, account: &str, managed: bool) -> Request {
         }
         ("dynamodb", _) => vec![of("dynamodb", format!("table/{}", asked.text("TableName")))],
         ("sqs", _) => vec![of("sqs", asked.text("QueueUrl").rsplit('/').next().unwrap().to_owned())],
+        ("monitoring", _) => {
+            context.insert("cloudwatch:namespace", asked.form("Namespace").concat());
+            Vec::new()
+        }
         ("sts", "AssumeRole") => asked.form("RoleArn"),
         _ => Vec::new(),
     };
     // What lists and describes everything is about everything.
     let resources = if resources.is_empty() { vec!["*".to_owned()] } else { resources };
+    let service = if service == "monitoring" { "cloudwatch" } else { &service };
     Request { action: format!("{service}:{operation}"), resources, context }
 }

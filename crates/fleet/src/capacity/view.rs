@@ -147,6 +147,16 @@ impl Fleet {
         view
     }
 
+    /// What is free in every cluster that was looked at within so many seconds, without hosts and in the order of the
+    /// ARNs. What was seen longer ago is not worth telling as of now.
+    pub fn headroom_views(&self, now: Timestamp, fresh_secs: i64) -> Vec<HeadroomView> {
+        let since = crate::state::millis(now).saturating_sub(fresh_secs.saturating_mul(1_000));
+        let fresh = self.clusters.values().filter(|cluster| cluster.looked_at != 0 && cluster.looked_at >= since);
+        let mut arns: Vec<&str> = fresh.map(|cluster| self.names.text(cluster.arn)).collect();
+        arns.sort_unstable();
+        arns.into_iter().map(|arn| self.headroom_view(arn, false, now)).collect()
+    }
+
     fn host_room(&self, slot: Slot) -> Option<HostRoom> {
         let host = self.hosts.get(slot).filter(|host| !host.hearsay)?;
         let sums = self.share(slot).sums();

@@ -2,10 +2,12 @@
 
 use fleet::{
     capacity::headroom::Availability,
+    input::{Input, Scope, Sweep},
     observation::{Fact, Gpus, InstanceStatus, InterfacesFact, SubnetFact, TaskStatus},
     policy::Policy,
-    snapshot,
+    snapshot, step,
 };
+use jiff::SignedDuration;
 
 use crate::account::{Account, CLUSTER, Host, host};
 
@@ -89,4 +91,30 @@ fn hosts_of_one_kind_share_what_is_kept_of_them_and_leave_nothing_behind() {
     assert_eq!(account.fleet.kept_lists(), (2, 2));
     account.tell(&Host { status: InstanceStatus::Inactive, ..host(7) });
     assert_eq!(account.fleet.kept_lists(), (1, 1));
+}
+
+#[test]
+fn only_clusters_that_were_looked_at_lately_are_told_of_as_of_now() {
+    let mut account = Account::of(&[host(1)]);
+    let looked = account.now;
+    let views = |account: &Account, secs: i64| {
+        let now = looked + SignedDuration::from_secs(secs);
+        account.fleet.headroom_views(now, 600).into_iter().map(|view| view.cluster).collect::<Vec<_>>()
+    };
+    assert!(views(&account, 0).is_empty(), "hosts heard of one by one are no look");
+    let sweep = |complete| {
+        Input::Swept(Sweep {
+            scope: Scope::ClusterHosts(CLUSTER.into()),
+            started_at: looked,
+            found: Vec::new(),
+            unchanged: 1,
+            complete,
+            absent: Vec::new(),
+        })
+    };
+    step(&mut account.fleet, looked, &sweep(false));
+    assert!(views(&account, 0).is_empty(), "nor is a part of them");
+    step(&mut account.fleet, looked, &sweep(true));
+    assert_eq!((views(&account, 0), views(&account, 600)), (vec![CLUSTER.to_owned()], vec![CLUSTER.to_owned()]));
+    assert!(views(&account, 601).is_empty(), "old room under a new date would be a lie");
 }

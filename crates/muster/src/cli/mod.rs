@@ -4,7 +4,9 @@
 //! |---|---|
 //! | options that every command takes | [`options`] |
 //! | where answers go, exit codes, failures | [`output`] |
-//! | one pass over the fleet | [`scan`] |
+//! | one pass over the fleet; which clusters | [`scan`], [`chosen`] |
+//! | what room is left, how much of a task fits, and why not | [`capacity`], [`fit`], [`why`], `room`, `asked` |
+//! | an alarm for when room runs out | [`alarm_template`] |
 //! | the service, and asking it | [`serve`], [`server`], [`login`], [`hosts`], [`case`], [`journal`] |
 //! | what an operator may ask for | [`case`], [`protect`], [`pause`], [`silence`], [`alerts`] |
 //! | whether muster may act where it is to | `leave` |
@@ -12,11 +14,16 @@
 //! | a pretend AWS account, and a show in it | [`simulate`], [`demo`] |
 //! | the configuration file; completions of the shell | [`config`], [`completions`] |
 
+pub mod alarm_template;
 pub mod alerts;
+mod asked;
+pub mod capacity;
 pub mod case;
+pub mod chosen;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod fit;
 pub mod hosts;
 pub mod journal;
 mod leave;
@@ -26,12 +33,14 @@ pub mod output;
 pub mod pause;
 pub mod protect;
 pub mod replay;
+mod room;
 pub mod scan;
 pub mod serve;
 pub mod server;
 pub mod silence;
 pub mod simulate;
 pub mod stop;
+pub mod why;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -69,6 +78,12 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Watch for good: take events, sweep, keep the journal, answer over HTTP.
     Serve(serve::ServeArgs),
+    /// What room is left: on hosts, in zones, clusters and capacity providers.
+    Capacity(capacity::CapacityArgs),
+    /// How many more copies of a service or task definition fit, and where they would go.
+    Fit(fit::FitArgs),
+    /// Why tasks of a service are not placed, and the smallest change after which they are.
+    Why(why::WhyArgs),
     /// List the hosts that a running muster (or its data directory) knows of.
     Hosts(hosts::HostsArgs),
     /// List open cases, show one with its reasons, approve or forbid what it asks for.
@@ -138,6 +153,9 @@ fn perform(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Scan(args) => args.run(&global, out),
         Command::Serve(args) => args.run(&global, out),
+        Command::Capacity(args) => args.run(&global, out),
+        Command::Fit(args) => args.run(&global, out),
+        Command::Why(args) => args.run(&global, out),
         Command::Hosts(args) => args.run(out),
         Command::Case(args) => args.run(out),
         Command::Protect(args) => args.run(out),

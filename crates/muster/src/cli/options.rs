@@ -85,7 +85,7 @@ impl AwsArgs {
                 })
                 .collect(),
             api_share: self.max_api_rate.unwrap_or(section.max_api_rate).share(),
-            audit_tasks: config.sweep.audit_tasks,
+            audit_tasks: config.audits_tasks(),
             documents: Documents {
                 shell: section.shell_document.clone(),
                 powershell: section.powershell_document.clone(),

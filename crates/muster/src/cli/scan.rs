@@ -14,6 +14,7 @@ use engine::{
 use fleet::view::RollCall;
 
 use super::{
+    chosen::{Chosen, nobody},
     options::{self, Global},
     output::{Exit, Failure, Output},
 };
@@ -34,18 +35,8 @@ use crate::{
     ecs:ListTasks, DescribeTasks, ec2:DescribeInstanceStatus, autoscaling:DescribeAutoScalingGroups,\n\
     ssm:DescribeInstanceInformation.")]
 pub struct ScanArgs {
-    /// Cluster by name, ARN or pattern (`prod-*`); may be repeated.
-    #[arg(long, value_name = "NAME|GLOB")]
-    cluster: Vec<String>,
-    /// Every cluster of the account and region.
-    #[arg(long, conflicts_with_all = ["cluster", "tag"])]
-    all: bool,
-    /// Clusters that carry this tag [default: ecs-agent-monitoring, any value].
-    #[arg(long, value_name = "KEY[=VALUE]", conflicts_with = "cluster", value_parser = tag)]
-    tag: Option<Tag>,
-    /// Configuration file; what is chosen here goes before it.
-    #[arg(long, short, value_name = "FILE", env = "MUSTER_CONFIG")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Keep a journal here, so that looks add up from scan to scan: an agent must have been away in several. Without it
     /// nothing is kept.
     #[arg(long, value_name = "DIR")]
@@ -58,24 +49,9 @@ pub struct ScanArgs {
     output: Format,
 }
 
-/// A tag to choose clusters by.
-#[derive(Clone, Debug)]
-struct Tag {
-    key: String,
-    value: Option<String>,
-}
-
-fn tag(text: &str) -> Result<Tag, String> {
-    let (key, value) = match text.split_once('=') {
-        Some((key, value)) => (key, Some(value.to_owned())),
-        None => (text, None),
-    };
-    if key.is_empty() { Err("expected KEY or KEY=VALUE".into()) } else { Ok(Tag { key: key.to_owned(), value }) }
-}
-
 impl ScanArgs {
     pub(super) fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-        let config = self.choose(options::configuration(self.config.as_ref())?);
+        let config = self.chosen.choose(options::configuration(self.chosen.config.as_ref())?);
         let settings = global.aws.settings(&config);
         super::runtime()?.block_on(async {
             let mut turn = self.turn(&config)?;
@@ -87,21 +63,6 @@ impl ScanArgs {
             }
             Ok(exit)
         })
-    }
-
-    /// What the command line chooses goes before what the file does.
-    fn choose(&self, mut config: Config) -> Config {
-        let chosen = &mut config.clusters;
-        if self.all {
-            *chosen = ClustersSection { all: true, ..ClustersSection::default() };
-        } else if !self.cluster.is_empty() {
-            *chosen = ClustersSection { names: self.cluster.clone(), ..ClustersSection::default() };
-        } else if let Some(Tag { key, value }) = self.tag.clone() {
-            *chosen = ClustersSection { tag_key: key, tag_value: value, ..ClustersSection::default() };
-        }
-        // A scan asks the queue for nothing.
-        config.events.queue_urls.clear();
-        config
     }
 
     fn turn(&self, config: &Config) -> Result<Turn, Failure> {
@@ -173,7 +134,7 @@ impl ScanArgs {
     }
 }
 
-async fn pass(cloud: &Arc<dyn Cloud>, turn: &mut Turn) -> Result<Outcome, Failure> {
+pub(super) async fn pass(cloud: &Arc<dyn Cloud>, turn: &mut Turn) -> Result<Outcome, Failure> {
     let mut progress = Progress::new(true);
     run_once(cloud.clone(), turn, &SystemClock, &mut |what, done, total| progress.report(what, done, total))
         .await
@@ -181,7 +142,7 @@ async fn pass(cloud: &Arc<dyn Cloud>, turn: &mut Turn) -> Result<Outcome, Failur
 }
 
 /// A look without which the roll cannot be called; the others bring further witnesses.
-fn is_roll(scope: &Scope<'_>) -> bool {
+pub(super) fn is_roll(scope: &Scope<'_>) -> bool {
     matches!(scope, Scope::Clusters(_) | Scope::ClusterHosts(_) | Scope::Hosts { .. })
 }
 
@@ -195,43 +156,4 @@ fn only_looked_at(roll: &mut RollCall, outcome: &Outcome) {
     };
     roll.clusters
         .retain(|cluster| cluster.looked_at.is_some_and(|at| at >= outcome.started_at) || failed(&cluster.arn));
-}
-
-/// No cluster was found: what was asked for, and what to do.
-fn nobody(chosen: &ClustersSection) -> String {
-    let names: Vec<&str> = chosen.names.iter().chain(&chosen.globs).map(String::as_str).collect();
-    if chosen.all {
-        "there is no cluster in this account and region; is it the right one? (--region, --profile)".to_owned()
-    } else if names.is_empty() {
-        let value = chosen.tag_value.as_ref().map_or(String::new(), |value| format!("={value}"));
-        format!(
-            "no cluster carries the tag {}{value}; choose with --cluster NAME, --tag KEY=VALUE or --all",
-            chosen.tag_key
-        )
-    } else {
-        format!(
-            "no cluster is called {}; is it the right account and region? (--region, --profile)",
-            names.join(" or ")
-        )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_is_a_key_with_or_without_a_value() {
-        assert!(matches!(tag("a=b=c"), Ok(Tag { key, value: Some(value) }) if key == "a" && value == "b=c"));
-        assert!(matches!(tag("a"), Ok(Tag { value: None, .. })));
-        assert!(tag("=b").is_err());
-    }
-
-    #[test]
-    fn whoever_finds_no_cluster_is_told_what_was_looked_for() {
-        let chosen = ClustersSection::default();
-        assert!(nobody(&chosen).contains("ecs-agent-monitoring") && nobody(&chosen).contains("--all"));
-        let chosen = ClustersSection { names: vec!["prod-*".into()], ..chosen };
-        assert!(nobody(&chosen).contains("prod-*"));
-    }
 }

@@ -30,10 +30,12 @@ use crate::{
     http::{
         self, Beliefs, Served, Stopped, Troubles,
         access::Access,
+        capacity::Known,
         listener::{self, Doorway, Peer},
     },
     logging::{self, Logging},
     metrics::Metrics,
+    publish::Publisher,
     render::moment,
     senders::{Senders, action::ActionHooks, http::HttpClient, vault::Vault},
 };
@@ -50,8 +52,8 @@ const POST_LIMIT: Duration = Duration::from_secs(10);
     muster serve --config muster.toml\n  \
     muster serve --listen 127.0.0.1:0 --data-dir /var/lib/muster --queue-url https://sqs.eu-central-1.amazonaws.com/210987654321/muster\n\n\
     The first line on standard output is `listening on http://ADDRESS:PORT`. SIGINT and SIGTERM stop in good order; after\n\
-    a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/cases, /v1/cases/{n}, /v1/journal,\n\
-    /v1/set-aside, /healthz, /metrics.\n\
+    a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/capacity, /v1/cases,\n\
+    /v1/cases/{n}, /v1/journal, /v1/set-aside, /healthz, /metrics.\n\
     It touches nothing unless the configuration says mode = \"approve\" or \"act\".")]
 pub struct ServeArgs {
     /// Configuration file; `muster config example` prints one.
@@ -149,6 +151,13 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
     leave::watch(&config, &cloud, &metrics).await;
     let observed_only = cloud.clone();
+    let publisher = Publisher {
+        section: config.publish.clone(),
+        audited: config.audits_tasks(),
+        fresh_secs: stale_secs(&config),
+        cloud: cloud.clone(),
+        metrics: metrics.clone(),
+    };
     let senders = senders(&config, &cloud, vault)?;
     let ports =
         Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
@@ -172,12 +181,18 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     out.answer().flush()?;
 
     let served = Served {
-        beliefs: Arc::new(Loop { handle: engine.handle(), stale_secs: stale_secs(&config), cloud: observed_only }),
+        beliefs: Arc::new(Loop {
+            handle: engine.handle(),
+            stale_secs: stale_secs(&config),
+            audited: config.audits_tasks(),
+            cloud: observed_only,
+        }),
         metrics,
         data_dir: dir,
         access: Arc::new(access),
         loopback: is_loopback(listen),
     };
+    let publishing = tokio::spawn(publisher.run(engine.handle(), stop.clone()));
     let closing = stop.clone();
     let service = http::router(served).into_make_service_with_connect_info::<Peer>();
     let server = tokio::spawn(
@@ -185,6 +200,8 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     );
     let ended = engine.run().await;
     stop.cancel();
+    // What is being put is not waited for: the next muster puts it again.
+    publishing.abort();
     if tokio::time::timeout(LAST_ANSWERS, server).await.is_err() {
         tracing::warn!("some requests were still open and are cut off");
     }
@@ -239,6 +256,7 @@ fn stale_secs(config: &Config) -> i64 {
 struct Loop {
     handle: Handle,
     stale_secs: i64,
+    audited: bool,
     cloud: Arc<::aws::AwsCloud>,
 }
 
@@ -246,6 +264,18 @@ struct Loop {
 impl Beliefs for Loop {
     async fn roll_call(&self) -> Result<RollCall, Stopped> {
         self.handle.ask(|fleet, now| fleet.roll_call(now, None)).await.map_err(|_| Stopped)
+    }
+
+    async fn capacity(&self, hosts: bool) -> Result<Known, Stopped> {
+        let (fresh_secs, tasks_known) = (self.stale_secs, self.audited);
+        let asked = self.handle.ask(move |fleet, at| {
+            let mut clusters = fleet.headroom_views(at, fresh_secs);
+            if hosts {
+                clusters = clusters.iter().map(|view| fleet.headroom_view(&view.cluster, true, at)).collect();
+            }
+            Known { at, tasks_known, clusters }
+        });
+        asked.await.map_err(|_| Stopped)
     }
 
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped> {

@@ -9,6 +9,7 @@
 //! | which remedies are tried, for which clusters and troubles | [`ladder`], [`custom`], [`replace`] |
 //! | how much may be disturbed, when, and what never | [`budget`], [`window`], [`protect`] |
 //! | who is told what, and where pages go | [`notices`], [`receivers`] |
+//! | what room is left, told to CloudWatch | [`publish`] |
 //! | who may ask for what; where secrets lie | [`operators`], [`secret`] |
 //! | who acts, where several musters watch | [`lease`] |
 //! | where the record is kept | [`journal`] |
@@ -35,6 +36,7 @@ pub mod operators;
 pub mod policy;
 pub mod preset;
 pub mod protect;
+pub mod publish;
 pub mod receivers;
 pub mod replace;
 pub mod secret;
@@ -89,6 +91,8 @@ pub struct Config {
     pub notices: notices::NoticesSection,
     /// Where pages go: Slack, PagerDuty, Teams, e-mail, SNS, or a webhook of yours.
     pub receiver: Vec<receivers::ReceiverEntry>,
+    /// Telling CloudWatch what room is left.
+    pub publish: publish::PublishSection,
     /// Who may ask for what over HTTP. Without tokens whoever is on this machine may look and act, and nobody else may do
     /// anything.
     pub operators: operators::OperatorsSection,
@@ -169,12 +173,18 @@ impl Config {
         custom::check(&self.custom, &mut wrong);
         self.notices.check(&self.receiver_names(), &mut wrong);
         receivers::check(&self.receiver, self.notices.heartbeat.as_ref(), &mut wrong);
+        self.publish.check(&mut wrong);
         self.operators.check(&mut wrong);
         self.lease.check(&mut wrong);
         self.journal.check(&mut wrong);
         self.http.check(&self.operators, &mut wrong);
         self.log.check(&mut wrong);
         wrong
+    }
+
+    /// Whether sweeps look at all tasks: what they hold is wanted where room is published.
+    pub fn audits_tasks(&self) -> bool {
+        self.sweep.audit_tasks || self.publish.to != publish::To::Nowhere
     }
 
     /// The names of the receivers there are.

@@ -12,8 +12,9 @@ pub struct SweepSection {
     /// Seconds from one sweep to the next. Events bring news in seconds; a sweep finds what they missed, and costs one
     /// List and one Describe for each 100 hosts.
     pub every_secs: u32,
-    /// Sweep all tasks as well: one more List and one more Describe for each 100 of them. The tasks of hosts that are
-    /// away are always looked up.
+    /// Sweep all tasks as well: one more List and one more Describe for each 100 of them, those that stopped within the
+    /// hour among them. The tasks of hosts that are away are always looked up. Without it the network interfaces that tasks
+    /// hold are not known; [publish] sees to it by itself.
     pub audit_tasks: bool,
 }
 

@@ -3,6 +3,7 @@
 //! | path | file |
 //! |---|---|
 //! | `/v1/hosts`, `/v1/hosts/{id}` | [`hosts`] |
+//! | `/v1/capacity` | [`capacity`] |
 //! | `/v1/cases`, `/v1/cases/{n}`, `/v1/cases/{n}/approve` … | [`cases`] |
 //! | `/v1/protections` | [`protections`] |
 //! | `/v1/pause`, `/v1/resume` | [`pause`] |
@@ -22,6 +23,7 @@
 pub mod access;
 pub mod alerts;
 pub mod asking;
+pub mod capacity;
 pub mod cases;
 pub mod healthz;
 pub mod hosts;
@@ -64,6 +66,8 @@ const BODY_BYTES: usize = 64 << 10;
 pub trait Beliefs: Send + Sync {
     /// Calls the roll.
     async fn roll_call(&self) -> Result<RollCall, Stopped>;
+    /// What room is left; on each host too if `hosts`.
+    async fn capacity(&self, hosts: bool) -> Result<capacity::Known, Stopped>;
     /// Cases, with the time they were told; the recently closed ones too if `closed`.
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped>;
     /// How far muster goes in a case, and by which ladder.
@@ -126,6 +130,7 @@ pub fn router(served: Served) -> Router {
     let looking = Router::new()
         .route("/v1/hosts", get(hosts::list))
         .route("/v1/hosts/{*id}", get(hosts::show))
+        .route("/v1/capacity", get(capacity::show))
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::show))
         .route("/v1/cases/{case}/journal", get(cases::file))

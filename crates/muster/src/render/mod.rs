@@ -8,20 +8,25 @@
 //! | what stands out and in which colour | [`colour`] |
 //! | a roll call | [`roll_call`] |
 //! | cases | [`case`] |
+//! | what room is left; how much of a task fits, and why not | [`capacity`], [`fit`], [`why`], [`bar`] |
 //! | alerts and silences | [`alert`] |
 //! | journal entries | [`journal`] |
 //! | how far a sweep has come | [`progress`] |
 
 pub mod alert;
+pub mod bar;
+pub mod capacity;
 pub mod case;
 pub mod colour;
 pub mod escape;
+pub mod fit;
 pub mod journal;
 pub mod json;
 pub mod moment;
 pub mod progress;
 pub mod roll_call;
 pub mod table;
+pub mod why;
 
 use clap::ValueEnum;
 
