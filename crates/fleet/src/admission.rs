@@ -174,6 +174,7 @@ fn admit_instance(fleet: &Fleet, fact: &InstanceFact<'_>, at: i64, looked: bool)
         None if fleet.is_foreign(&fact.cluster) => Admission::Foreign,
         None if looked && fact.status == InstanceStatus::Inactive => Admission::Stale,
         None if !looked && key.is_some_and(|key| fleet.departed_hosts.outlived(&key, fact.version)) => Admission::Stale,
+        None if !looked && fleet.left_before_listing(&fact.cluster, at) => Admission::Stale,
         None => Admission::News,
     }
 }

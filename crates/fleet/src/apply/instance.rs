@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 use super::{Order, Road, order};
 use crate::{
     effect::Effect,
-    host::{Agent, Host, UNVERSIONED},
+    host::{Agent, Host, Millis, UNVERSIONED},
     id::Arn,
     journal::Record,
     key::Key,
@@ -16,6 +16,9 @@ use crate::{
     state::{Fleet, millis, place_of},
     timer::{Timer, slotted},
 };
+
+/// A list of a cluster may lag behind its events; by so much it does not.
+const LATE_MS: Millis = 10 * 60 * 1000;
 
 impl Fleet {
     pub(super) fn apply_instance(&mut self, fact: &InstanceFact<'_>, road: Road, effects: &mut Vec<Effect>) {
@@ -71,8 +74,18 @@ impl Fleet {
         if !road.is_look() && self.departed_hosts.outlived(&key, fact.version) {
             return None;
         }
+        if !road.is_look() && self.left_before_listing(&fact.cluster, road.at) {
+            return None;
+        }
         let cluster = self.cluster_mut(&fact.cluster).arn;
         Some(self.hosts.insert(Host::new(key, cluster)))
+    }
+
+    /// Whether the cluster was listed whole long after this moment: a host that was there then, and that nobody knows, had
+    /// left in between.
+    pub(crate) fn left_before_listing(&self, cluster: &str, at: Millis) -> bool {
+        let known = self.names.find(cluster).and_then(|name| self.clusters.get(&name));
+        known.is_some_and(|cluster| at + LATE_MS < cluster.looked_at)
     }
 
     /// Versions skipped between events: note it once, and look it up soon (the event may only be late).
@@ -260,4 +273,60 @@ fn attribute_set(host: &Host, names: &mut Names, known: &HostAttributes<'_>) -> 
     set.sort_by_key(|(name, _)| *name);
     set.dedup_by_key(|(name, _)| *name);
     set
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, ToSpan as _};
+
+    use super::*;
+    use crate::{
+        input::{Input, Scope, Sweep},
+        observation::{Fact, Observation, Source},
+        policy::Policy,
+        step::step,
+    };
+
+    const CLUSTER: &str = "arn:aws:ecs:eu-west-1:111122223333:cluster/prod";
+
+    fn event(at: Timestamp) -> Input<'static> {
+        let fact = InstanceFact {
+            arn: "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/0f3a".into(),
+            cluster: CLUSTER.into(),
+            ec2_instance_id: None,
+            version: Some(7),
+            status: InstanceStatus::Active,
+            status_reason: None,
+            agent_connected: Some(false),
+            agent_version: None,
+            running_tasks: None,
+            pending_tasks: None,
+            registered_at: None,
+            resources: None,
+            gpus: None,
+            ports: None,
+            capacity_provider: None,
+            attributes: Attributes::Absent,
+        };
+        Input::Observed(Observation { at, source: Source::Event, fact: Fact::Instance(fact) })
+    }
+
+    #[test]
+    fn an_event_that_comes_hours_late_brings_no_host_back_that_a_later_listing_did_not_find() {
+        let noon: Timestamp = "2026-10-02T12:00:00Z".parse().unwrap_or_default();
+        let mut fleet = Fleet::new(Policy::default());
+        let listed = Sweep {
+            scope: Scope::ClusterHosts(CLUSTER.into()),
+            started_at: noon,
+            found: Vec::new(),
+            unchanged: 0,
+            complete: true,
+            absent: Vec::new(),
+        };
+        step(&mut fleet, noon, &Input::Swept(listed));
+        step(&mut fleet, noon + 1.minute(), &event(noon - 7.hours()));
+        assert_eq!(fleet.hosts.iter().count(), 0, "it had left before the listing");
+        step(&mut fleet, noon + 1.minute(), &event(noon - 1.minute()));
+        assert_eq!(fleet.hosts.iter().count(), 1, "a listing may lag a little behind");
+    }
 }
