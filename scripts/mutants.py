@@ -208,11 +208,12 @@ def write(results: dict[str, dict], cells: str) -> None:
     tail = rest.split(ENDS, 1)[1]
     dates = sorted({result["date"] for result in results.values()})
     caught = sum(result["caught"] for result in results.values())
+    unknown = "".join(f"| {mutant.name} | {mutant.does} | **not run yet** | - | - |\n" for mutant in mutants() if mutant.name not in results)
     shown = cells.replace("\n  never ", "\n- never ").replace(" -> ", " → ")
     shown = shown.replace(" reached (", " reached (", 1).replace("\n-", "\n\n-", 1)
     body = (
-        f"{BEGINS}\n\n{caught} of {len(results)} caught, on {os.cpu_count()} cores, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}.\n\n"
-        f"{table(results)}\n\n### Cells that were never reached\n\nWithout a mutant, {shown}\n\n{ENDS}"
+        f"{BEGINS}\n\n{caught} of {len(mutants())} caught, on {os.cpu_count()} cores, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}.\n\n"
+        f"{table(results)}\n{unknown}\n### Cells that were never reached\n\nWithout a mutant, {shown}\n\n{ENDS}"
     )
     README.write_text(head + body + tail, encoding="utf-8")
 
