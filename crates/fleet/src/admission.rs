@@ -173,8 +173,7 @@ fn admit_instance(fleet: &Fleet, fact: &InstanceFact<'_>, at: i64, looked: bool)
         Some(host) => by_order(order(host.version, host.fact_at, fact.version, at)),
         None if fleet.is_foreign(&fact.cluster) => Admission::Foreign,
         None if looked && fact.status == InstanceStatus::Inactive => Admission::Stale,
-        None if !looked && key.is_some_and(|key| fleet.departed_hosts.outlived(&key, fact.version)) => Admission::Stale,
-        None if !looked && fleet.left_before_listing(&fact.cluster, at) => Admission::Stale,
+        None if !looked && fleet.host_had_left(key, fact, at) => Admission::Stale,
         None => Admission::News,
     }
 }

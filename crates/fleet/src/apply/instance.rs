@@ -71,21 +71,19 @@ impl Fleet {
     /// A host seen for the first time. `None` when an event speaks of one that is over.
     fn meet_host(&mut self, fact: &InstanceFact<'_>, road: Road) -> Option<Slot> {
         let key = Key::keep_arn(&mut self.names, &fact.arn);
-        if !road.is_look() && self.departed_hosts.outlived(&key, fact.version) {
-            return None;
-        }
-        if !road.is_look() && self.left_before_listing(&fact.cluster, road.at) {
+        if !road.is_look() && self.host_had_left(Some(key), fact, road.at) {
             return None;
         }
         let cluster = self.cluster_mut(&fact.cluster).arn;
         Some(self.hosts.insert(Host::new(key, cluster)))
     }
 
-    /// Whether the cluster was listed whole long after this moment: a host that was there then, and that nobody knows, had
-    /// left in between.
-    pub(crate) fn left_before_listing(&self, cluster: &str, at: Millis) -> bool {
-        let known = self.names.find(cluster).and_then(|name| self.clusters.get(&name));
-        known.is_some_and(|cluster| at + LATE_MS < cluster.looked_at)
+    /// Whether an event of this moment about a host that is not known speaks of one that has left: it was seen to leave in
+    /// a later version, or its cluster was listed whole long after the event, and it was not there.
+    pub(crate) fn host_had_left(&self, key: Option<Key>, fact: &InstanceFact<'_>, at: Millis) -> bool {
+        let cluster = self.names.find(&fact.cluster).and_then(|name| self.clusters.get(&name));
+        key.is_some_and(|key| self.departed_hosts.outlived(&key, fact.version))
+            || cluster.is_some_and(|cluster| at + LATE_MS < cluster.looked_at)
     }
 
     /// Versions skipped between events: note it once, and look it up soon (the event may only be late).
