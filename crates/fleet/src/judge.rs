@@ -156,7 +156,8 @@ impl Fleet {
             judgement.confidence = confidence;
             return judgement;
         }
-        let grace = duration_words(i64::from(self.policy.grace_secs));
+        let terms = self.policy.terms(self.short(host.cluster), Trouble::AgentAway);
+        let grace = duration_words(i64::from(terms.grace_secs));
         let waits_for = match case.map(|case| case.stage) {
             Some(Stage::Confirming) => format!("the grace of {grace} is over, and a fresh look is under way"),
             _ => format!("agents reconnect about twice an hour by design; it is looked at again after {grace}"),
