@@ -7,7 +7,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -228,6 +228,20 @@ fn machine_id(host: u32) -> String {
     format!("i-0{}", &hex_id(7, u64::from(host))[..16])
 }
 
+/// Waits until then. The timer of the runtime counts in whole milliseconds, which is as long as all that is measured here;
+/// a thread that sleeps is woken within some ten microseconds.
+async fn due(at: Instant) {
+    const COARSE: Duration = Duration::from_millis(2);
+    if let Some(early) = at.checked_sub(COARSE) {
+        tokio::time::sleep_until(early.into()).await;
+    }
+    // A sleeper that does not come back has been cancelled with the runtime.
+    let _ = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(at.saturating_duration_since(Instant::now()));
+    })
+    .await;
+}
+
 fn swept(scope: Scope<'static>, source: Source, complete: bool, facts: Vec<Fact<'static>>) -> Answer {
     let at = Timestamp::now();
     let found = facts.into_iter().map(|fact| Observation { at, source, fact }).collect();
@@ -306,7 +320,7 @@ impl Cloud for Account {
                 return Ok(happenings.into_iter().map(deliver).collect());
             }
             match next {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
+                Some(at) => due(at).await,
                 None => more.await,
             }
         }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     chain::{self, Hash},
+    checkpoint::Checkpoints,
     failure,
     lock::DirectoryLock,
     reader::{BUSY_TIMEOUT, JournalReader},
@@ -25,6 +26,7 @@ pub struct SqliteJournal {
     past: JournalReader,
     head: End,
     buffer: Vec<u8>,
+    checkpoints: Checkpoints,
     _lock: DirectoryLock,
 }
 
@@ -47,11 +49,12 @@ impl SqliteJournal {
             .and_then(|()| connection.pragma_update(None, "synchronous", "full"))
             .map_err(|error| failure::sqlite(&path, "open it", error))?;
         schema::prepare(&mut connection, &path)?;
+        let checkpoints = Checkpoints::begin(&connection, &file)?;
         let head = Ends::read(&connection, &path)?.head;
         let past = JournalReader { connection, path };
         // Reading what comes after the newest entry checks that it is there and is the one on record.
         past.walk(head.seq, &mut |_| Ok(true))?;
-        Ok(Self { past, head, buffer: Vec::new(), _lock: lock })
+        Ok(Self { past, head, buffer: Vec::new(), checkpoints, _lock: lock })
     }
 
     /// Never lets the database grow past `bytes`: an append that would is refused with [`JournalError::Full`]. SQLite
@@ -87,9 +90,9 @@ impl SqliteJournal {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| failure::sqlite(path, doing, error))?;
-        let mut writer = Writer { head: self.head, buffer: &mut self.buffer };
+        let mut writer = Writer { head: self.head, buffer: &mut self.buffer, written_bytes: 0 };
         let value = write(&transaction, &mut writer).map_err(|error| error.sorted(path, doing))?;
-        let head = writer.head;
+        let (head, written_bytes) = (writer.head, writer.written_bytes);
         if head != self.head {
             transaction
                 .prepare_cached("UPDATE chain SET head_seq = ?1, head_hash = ?2")
@@ -97,7 +100,9 @@ impl SqliteJournal {
                 .map_err(|error| failure::sqlite(path, doing, error))?;
         }
         transaction.commit().map_err(|error| failure::sqlite(path, doing, error))?;
+        let entries = u64::try_from(head.seq - self.head.seq).unwrap_or_default();
         self.head = head;
+        self.checkpoints.wrote(&self.past.connection, written_bytes, entries);
         Ok(value)
     }
 }
@@ -115,6 +120,7 @@ fn make_directory(dir: &Path) -> std::io::Result<()> {
 struct Writer<'a> {
     head: End,
     buffer: &'a mut Vec<u8>,
+    written_bytes: u64,
 }
 
 enum WriteError {
@@ -150,6 +156,7 @@ impl Writer<'_> {
             .prepare_cached("INSERT INTO entry (seq, at, version, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute((seq, at, JOURNAL_VERSION, text, self.head.hash, hash))?;
         self.head = End { seq, hash };
+        self.written_bytes += text.len() as u64;
         Ok(())
     }
 }
@@ -168,6 +175,7 @@ impl Journal for SqliteJournal {
                 transaction
                     .prepare_cached("INSERT INTO set_aside (at, reason, body) VALUES (?1, ?2, ?3)")?
                     .execute((&at, &message.reason, &message.body))?;
+                writer.written_bytes += message.body.len() as u64;
                 let id = transaction.last_insert_rowid();
                 writer.entry(transaction, &at, &Body::SetAside { id, reason: message.reason.clone() })?;
             }
@@ -178,7 +186,8 @@ impl Journal for SqliteJournal {
 
     fn keep_snapshot(&mut self, seq: i64, at: Timestamp, bytes: &[u8]) -> Result<(), JournalError> {
         let sum = Hash::from(Sha256::digest(bytes));
-        self.commit("keep a snapshot in it", |transaction, _| {
+        self.commit("keep a snapshot in it", |transaction, writer| {
+            writer.written_bytes += bytes.len() as u64;
             transaction.execute(
                 "INSERT OR REPLACE INTO snapshot (seq, at, sha256, bytes) VALUES (?1, ?2, ?3, ?4)",
                 (seq, at.to_string(), sum, bytes),

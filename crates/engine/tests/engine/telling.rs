@@ -187,6 +187,24 @@ async fn no_more_receivers_than_allowed_are_sent_something_and_each_has_its_turn
 }
 
 #[tokio::test(start_paused = true)]
+async fn pages_that_wait_for_their_receivers_turn_go_out_in_the_order_in_which_they_were_given() {
+    let (mut telling, mut back, receivers) = telling(Limits { sends_at_once: 1, ..limits() });
+    receivers.scripts.lock().unwrap().push_back(Script::Takes { after_secs: 60 });
+    telling.give(page(1, "slow"));
+    for id in 2..=4 {
+        telling.give(page(id, "waits"));
+    }
+    settle().await;
+    assert_eq!((receivers.begun.lock().unwrap().clone(), telling.open()), (vec![1], 4));
+    for expected in 1..=4 {
+        let delivery = back.recv().await.unwrap();
+        assert_eq!(delivery.page, PageId(expected));
+        telling.told(delivery.page);
+    }
+    assert_eq!(*receivers.taken.lock().unwrap(), [1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_beyond_the_room_stay_with_the_core_and_are_fetched_in_order() {
     let (mut telling, mut back, receivers) = telling(Limits { pages_waiting: 4, ..limits() });
     let mut owed: Vec<Page> = (1..=11).map(|id| page(id, "slack")).collect();
