@@ -543,6 +543,36 @@ fn a_late_event_is_waited_for_as_long_as_a_punctual_one() {
     assert!(out.contains("look at web-1 in ECS") && !out.contains("decided"), "{out}");
 }
 
+/// A call that fails whenever it is made is made three times, each after a longer pause, and then the next rung is taken.
+#[test]
+fn a_step_that_always_fails_is_tried_three_times_and_then_given_up() {
+    let mut story = Story::new();
+    for line in [
+        "12:00:00 sweep web-1 connected v1; web-2 connected v1; web-3 connected v1; web-4 connected v1",
+        "12:00:02 policy mode=act",
+        "12:10:00 event web-2 disconnected v2",
+        "12:13:00 tick",
+        "12:13:01 look web-2 disconnected v2",
+        "12:20:05 tick",
+        "12:20:06 look web-2 disconnected v2",
+        "12:20:07 machine web-2 running ok",
+        "12:20:07 ping web-2 online",
+    ] {
+        story.play(line);
+    }
+    let mut out = story.play("12:20:10 tick");
+    let mut tries = 0;
+    for (failed_at, again_at) in [("12:20:11", "12:20:30"), ("12:20:31", "12:21:05"), ("12:21:06", "12:22:10")] {
+        tries += 1;
+        assert!(out.contains(&format!("ACT restart-agent, intent {tries},")), "try {tries}: {out}");
+        let said = story.play(&format!("{failed_at} acted {tries} failed: ssm:SendCommand was throttled six times"));
+        assert_eq!(said.contains("tried again in"), tries < 3, "{said}");
+        assert_eq!(said.contains("gives up restart-agent"), tries == 3, "{said}");
+        out = story.play(&format!("{again_at} tick"));
+    }
+    assert!(!out.contains("ACT restart-agent"), "{out}");
+}
+
 /// A clock that leaps over a deadline has not waited for it.
 #[test]
 fn a_leap_of_the_clock_starts_the_wait_anew() {

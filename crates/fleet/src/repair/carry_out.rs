@@ -139,7 +139,7 @@ impl Fleet {
         let Some(case) = self.cases.get_mut(slot) else { return };
         let Some(repair) = case.repair_mut() else { return };
         repair.performed = true;
-        let (remedy, deadline, began) = (repair.remedy, repair.deadline_secs, repair.began_at);
+        let (remedy, deadline) = (repair.remedy, repair.deadline_secs);
         if remedy == Remedy::Drain {
             // Drained is not mended: the next rung goes on with an empty host, and takes it over as it is.
             repair.drained = false;
@@ -154,7 +154,6 @@ impl Fleet {
             Remedy::Replace => now + 300_000,
             _ => now + i64::from(deadline) * 1000,
         };
-        let _ = began;
         if self.moved(slot, Signal::Performed, effects) {
             self.set_deadline(slot, until);
         }

@@ -1,6 +1,7 @@
 //! I4, healthy hosts: no host that was well for the whole time of its case is ever confirmed lost, decided upon, or
 //! touched. One exception: where ECS and the host had no connection, the agent may be restarted, though the fault lay
-//! with ECS. In a cluster of one or two hosts nobody can tell, and it disturbs no task.
+//! with ECS, or the agent would have come back a little later by itself. In a cluster of one or two hosts nobody can tell,
+//! and it disturbs no task.
 
 use super::{CaseLife, Conditions, History, TruthLog, Violation, history};
 use crate::{
@@ -27,12 +28,9 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
         let decided = history::would(&noted.record);
         let confirmed =
             noted.kind() == "case-moved" && matches!(history::text(&noted.record, "to"), "confirmed" | "decided");
-        // A look that said so speaks the truth: a routine reconnect may take its time.
-        let lately = history.seen.partition_point(|seen| seen.at <= noted.at);
-        let mut lately = history.seen[..lately].iter().rev().take_while(|seen| noted.at.since(seen.at) <= LATELY_MS);
-        // To do something takes more than that; to say so does not.
-        let says = decided.is_none_or(|remedy| remedy == "tell-someone");
-        let told = says && life.trouble == "agent-away" && lately.any(|seen| seen.against && seen.id == life.subject);
+        // To do something takes more than a look that said so; to say so, or to restart the agent that is away, does not.
+        let mild = decided.is_none_or(|remedy| matches!(remedy, "tell-someone" | "restart-agent"));
+        let told = mild && life.trouble == "agent-away" && seen_away(history, &life.subject, noted.at);
         if (decided.is_some() || confirmed) && !told {
             found.extend(judge_case(world, truth, life, noted.at, decided, before));
         }
@@ -45,7 +43,8 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
         };
         let machine = call.then.machine;
         let unreachable = |id| !truth.reachable_throughout(id, life.opened.plus(before), call.at);
-        if call.act() == "restart-agent" && machine.is_some_and(unreachable) {
+        let away = || machine.is_some_and(unreachable) || seen_away(history, &life.subject, call.at);
+        if call.act() == "restart-agent" && away() {
             continue;
         }
         if machine.is_some_and(|machine| truth.healthy_throughout(machine, life.opened.plus(before), call.at)) {
@@ -60,6 +59,13 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
         }
     }
     found
+}
+
+/// A look has just said that the agent is away. It speaks the truth: a routine reconnect may take its time.
+fn seen_away(history: &History, subject: &str, at: Moment) -> bool {
+    let lately = history.seen.partition_point(|seen| seen.at <= at);
+    let mut lately = history.seen[..lately].iter().rev().take_while(|seen| at.since(seen.at) <= LATELY_MS);
+    lately.any(|seen| seen.against && seen.id == subject)
 }
 
 fn judge_case(

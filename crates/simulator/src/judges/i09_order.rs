@@ -106,6 +106,7 @@ struct Begun {
     remedy: String,
     deadline_ms: Option<i64>,
     failed: bool,
+    abandoned_at: Option<Moment>,
 }
 
 fn rungs(history: &History, conditions: &Conditions) -> Vec<Violation> {
@@ -120,10 +121,18 @@ fn rungs(history: &History, conditions: &Conditions) -> Vec<Violation> {
         }
         let Some(key) = noted.case() else { continue };
         if matches!(noted.kind(), "ended" | "abandoned") {
-            let failed = noted.kind() == "abandoned" || history::text(&noted.record, "result") != "done";
+            let abandoned = noted.kind() == "abandoned";
+            let failed = abandoned || history::text(&noted.record, "result") != "done";
             if let Some(before) = begun.get_mut(&key) {
                 before.failed |= failed;
+                before.abandoned_at = abandoned.then_some(noted.at).or(before.abandoned_at);
             }
+        }
+        // What a protection, a doubt or an operator has stopped half way is on hold in the same turn. It has neither helped
+        // nor failed: how things are when it may go on decides, and that may call for something milder.
+        let holds = noted.kind() == "decided" && noted.record["decision"]["hold"].is_object();
+        if holds && begun.get(&key).is_some_and(|before| before.abandoned_at == Some(noted.at)) {
+            begun.remove(&key);
         }
         let Some((how @ ("will" | "ask"), remedy)) = history::chosen(&noted.record) else { continue };
         let Some(life) = cases.get(&key) else { continue };
@@ -161,7 +170,7 @@ fn rungs(history: &History, conditions: &Conditions) -> Vec<Violation> {
             let deadline_ms = ladder.as_ref().and_then(|it| it.get(rung)).and_then(|(_, secs)| *secs);
             let remedy = remedy.to_owned();
             let deadline_ms = deadline_ms.map(|secs| secs * 1000);
-            begun.insert(key, Begun { at: noted.at, rung, remedy, deadline_ms, failed: false });
+            begun.insert(key, Begun { at: noted.at, rung, remedy, deadline_ms, failed: false, abandoned_at: None });
         }
     }
     found
@@ -191,5 +200,18 @@ mod tests {
         assert_eq!(judge(&[(0, "replace"), (60_000, "restart-agent")]), 1, "back");
         assert_eq!(judge(&[(0, "replace"), (1, "tell-someone"), (60_000, "restart-agent")]), 0, "from the end anew");
         assert_eq!(judge(&[(0, "reboot")]), 1, "not on the ladder");
+        let stopped = |hold_after_ms: i64| {
+            let noted = |at, record| Noted { at: Moment(at), by: 0, record };
+            let hold = json!({"kind": "decided", "case": 1, "decision": {"hold": {"because": ["protected"]}}});
+            let records = vec![
+                noted(0, opened.clone()),
+                noted(0, will("replace")),
+                noted(1_000, json!({"kind": "abandoned", "case": 1})),
+                noted(1_000 + hold_after_ms, hold),
+                noted(60_000, will("restart-agent")),
+            ];
+            rungs(&History { records, ..History::default() }, &conditions).len()
+        };
+        assert_eq!((stopped(0), stopped(1_000)), (0, 1), "stopped half way, or failed and held later");
     }
 }
