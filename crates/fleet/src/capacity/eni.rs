@@ -7,30 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{names::HASHER, observation::InstanceTypeFact};
 
-/// Interfaces and branch interfaces by instance type, as EC2's own descriptions and the controllers of EKS have them.
+/// Interfaces, branch interfaces and the interfaces of network card 0 (where there are several cards) by instance type,
+/// as EC2's own descriptions and the controllers of EKS have them. What DescribeInstanceTypes says comes first.
 const LIMITS: &str = include_str!("eni-limits.csv");
-
-/// Types whose interfaces are spread over several network cards, and how many card 0 has of them, as EC2 documents its
-/// network cards. What DescribeInstanceTypes says comes first.
-const FIRST_CARD: [(&str, u32); 17] = [
-    ("c6in.32xlarge", 8),
-    ("c6in.metal", 8),
-    ("dl1.24xlarge", 15),
-    ("g6e.24xlarge", 10),
-    ("g6e.48xlarge", 10),
-    ("m6idn.32xlarge", 8),
-    ("m6idn.metal", 8),
-    ("m6in.32xlarge", 8),
-    ("m6in.metal", 8),
-    ("p4d.24xlarge", 15),
-    ("p4de.24xlarge", 15),
-    ("p5.48xlarge", 2),
-    ("r6idn.32xlarge", 8),
-    ("r6in.32xlarge", 8),
-    ("r6in.metal", 8),
-    ("trn1.32xlarge", 5),
-    ("trn1n.32xlarge", 5),
-];
 
 /// What EC2 has told of an instance type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +61,8 @@ struct Limits {
     name: &'static str,
     interfaces: u32,
     branches: Option<u32>,
+    /// Of network card 0; `None`: there is no other.
+    first_card: Option<u32>,
 }
 
 fn table() -> &'static HashTable<Limits> {
@@ -89,8 +70,9 @@ fn table() -> &'static HashTable<Limits> {
     TABLE.get_or_init(|| {
         let read = |line: &'static str| {
             let mut columns = line.split(',');
-            let (name, interfaces, branches) = (columns.next()?, columns.next()?, columns.next()?);
-            Some(Limits { name, interfaces: interfaces.parse().ok()?, branches: branches.parse().ok() })
+            let (name, interfaces) = (columns.next()?, columns.next()?.parse().ok()?);
+            let mut known = || columns.next()?.parse().ok();
+            Some(Limits { name, interfaces, branches: known(), first_card: known() })
         };
         let mut table = HashTable::new();
         for limits in LIMITS.lines().skip(1).filter_map(read) {
@@ -110,12 +92,8 @@ pub fn slot_limit(instance_type: &str, told: Option<&TypeLimits>, trunk: bool) -
     let listed = listed(instance_type);
     let told = told.filter(|told| told.max_interfaces > 0);
     let interfaces = told.map(|told| told.max_interfaces).or(listed.map(|listed| listed.interfaces))?;
-    let documented = || FIRST_CARD.iter().find(|(name, _)| *name == instance_type).map(|(_, first)| *first);
-    let first_card = match told.and_then(|told| told.cards.first().copied()) {
-        Some(first) => first,
-        None => documented().unwrap_or(interfaces),
-    };
-    let first_card = first_card.min(interfaces);
+    let first_card = told.and_then(|told| told.cards.first().copied());
+    let first_card = first_card.or(listed.and_then(|listed| listed.first_card)).unwrap_or(interfaces).min(interfaces);
     let (branches, own) = match trunk {
         true => (listed.and_then(|listed| listed.branches)?, 2),
         false => (0, 1),
@@ -184,11 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_table_is_read_and_every_type_with_several_cards_is_in_it() {
+    fn every_line_of_the_table_is_read_and_the_first_card_is_a_part_of_all() {
         assert_eq!(table().len(), LIMITS.lines().count() - 1);
-        for (name, first) in FIRST_CARD {
-            let interfaces = listed(name).map_or(0, |limits| limits.interfaces);
-            assert!(interfaces > first && interfaces.is_multiple_of(first), "{name}");
+        let several: Vec<&Limits> = table().iter().filter(|limits| limits.first_card.is_some()).collect();
+        assert_eq!(several.len(), 72);
+        for limits in several {
+            assert!(limits.first_card.is_some_and(|first| first > 0 && first < limits.interfaces), "{}", limits.name);
         }
+    }
+
+    #[test]
+    fn cards_need_not_be_alike() {
+        let limit = slot_limit("i7ie.48xlarge", None, false).map(|limit| (limit.low, limit.high));
+        assert_eq!(limit, Some((7, 14)), "eight on the first card, seven on the second");
     }
 }
