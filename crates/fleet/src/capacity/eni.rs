@@ -58,32 +58,63 @@ pub struct SlotLimit {
 /// The limits of one instance type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limits {
-    name: &'static str,
     interfaces: u32,
     branches: Option<u32>,
     /// Of network card 0; `None`: there is no other.
     first_card: Option<u32>,
 }
 
-fn table() -> &'static HashTable<Limits> {
-    static TABLE: OnceLock<HashTable<Limits>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let read = |line: &'static str| {
-            let mut columns = line.split(',');
-            let (name, interfaces) = (columns.next()?, columns.next()?.parse().ok()?);
-            let mut known = || columns.next()?.parse().ok();
-            Some(Limits { name, interfaces, branches: known(), first_card: known() })
-        };
-        let mut table = HashTable::new();
-        for limits in LIMITS.lines().skip(1).filter_map(read) {
-            table.insert_unique(HASHER.hash_one(limits.name), limits, |limits| HASHER.hash_one(limits.name));
+/// Where the lines of [`LIMITS`] begin, found by the name in them: a few bytes a type, since it is kept for good.
+#[derive(Debug, Default)]
+struct Table {
+    lines: Vec<u32>,
+    by_name: HashTable<u16>,
+}
+
+impl Table {
+    fn read() -> Self {
+        let mut table = Self::default();
+        let mut begin = LIMITS.find('\n').map_or(LIMITS.len(), |end| end + 1);
+        while let Some(end) = LIMITS[begin..].find('\n') {
+            let (line, number) = (&LIMITS[begin..], table.lines.len() as u16);
+            table.lines.push(begin as u32);
+            let lines = &table.lines;
+            table.by_name.insert_unique(HASHER.hash_one(name_of(line)), number, |other| {
+                HASHER.hash_one(name_of(line_at(lines, *other)))
+            });
+            begin += end + 1;
         }
         table
-    })
+    }
+
+    fn find(&self, name: &str) -> Option<Limits> {
+        let same = |number: &u16| name_of(line_at(&self.lines, *number)) == name;
+        let number = self.by_name.find(HASHER.hash_one(name), same)?;
+        Limits::read(line_at(&self.lines, *number))
+    }
+}
+
+fn line_at(lines: &[u32], number: u16) -> &'static str {
+    lines.get(usize::from(number)).and_then(|begin| LIMITS.get(*begin as usize..)).unwrap_or_default()
+}
+
+fn name_of(line: &str) -> &str {
+    line.split_once(',').map_or("", |(name, _)| name)
+}
+
+impl Limits {
+    /// The line that the text begins with.
+    fn read(text: &str) -> Option<Self> {
+        let mut columns = text.lines().next()?.split(',').skip(1);
+        let interfaces = columns.next()?.parse().ok()?;
+        let mut known = || columns.next()?.parse().ok();
+        Some(Self { interfaces, branches: known(), first_card: known() })
+    }
 }
 
 fn listed(instance_type: &str) -> Option<Limits> {
-    table().find(HASHER.hash_one(instance_type), |limits| limits.name == instance_type).copied()
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(Table::read).find(instance_type)
 }
 
 /// Interfaces for tasks of a machine of this type: with a trunk the branches and what is left of the other interfaces
@@ -163,11 +194,13 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_is_read_and_the_first_card_is_a_part_of_all() {
-        assert_eq!(table().len(), LIMITS.lines().count() - 1);
-        let several: Vec<&Limits> = table().iter().filter(|limits| limits.first_card.is_some()).collect();
-        assert_eq!(several.len(), 72);
-        for limits in several {
-            assert!(limits.first_card.is_some_and(|first| first > 0 && first < limits.interfaces), "{}", limits.name);
+        let names: Vec<&str> = LIMITS.lines().skip(1).map(name_of).collect();
+        assert_eq!(Table::read().by_name.len(), names.len());
+        let several = names.iter().filter_map(|name| Some((name, listed(name)?.first_card?, listed(name)?.interfaces)));
+        let several: Vec<(&&str, u32, u32)> = several.collect();
+        assert_eq!((names.iter().filter(|name| listed(name).is_some()).count(), several.len()), (names.len(), 72));
+        for (name, first, all) in several {
+            assert!(first > 0 && first < all, "{name}");
         }
     }
 
