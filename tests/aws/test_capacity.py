@@ -276,6 +276,65 @@ def test_without_looking_at_all_tasks_nothing_is_said_of_the_interfaces_that_the
     assert not re.search(r"^muster_capacity_free_eni_slots", served.text("/metrics"), flags=re.MULTILINE)
 
 
+def test_a_running_muster_is_asked_for_room_and_says_when_slots_are_not_sure(living, serve):
+    served = serve('to = "nowhere"')
+    served.until("it has looked", lambda: served.get("/v1/capacity")["clusters"])
+    told = json.loads(muster(living, "capacity", "--server", served.address, "--hosts", "--output", "json"))
+    direct = room(living, "--hosts")
+    assert told["tasks_known"] is False and told["runs_out"] == []
+    assert len(told["clusters"][0]["hosts"]) == len(direct["hosts"])
+    assert told["clusters"][0]["whole"]["open"]["cpu_units"] == direct["whole"]["open"]["cpu_units"]
+    table = muster(living, "capacity", "--server", served.address, "--cluster", "prod-*")
+    assert table.startswith(CLUSTER) and "ENI slots are not sure" in table
+    muster(living, "capacity", "--server", served.address, "--cluster", "nope", exits=2)
+    # One look of its own knows the tasks, and says who knows what is to come.
+    assert "not sure" not in muster(living, "capacity", "--cluster", CLUSTER)
+
+
+# What EventBridge tells of placement
+
+
+STUCK = SCENARIO.replace("tasks = 4", "tasks = 6")
+
+
+def test_what_a_muster_heard_of_placement_failures_is_joined_to_why(tmp_path):
+    scenario = tmp_path / "stuck.toml"
+    scenario.write_text(STUCK)
+    simulator = Simulator(scenario, "--speed", "0")
+    queue = simulator.client("sqs").get_queue_url(QueueName="muster-events")["QueueUrl"]
+    (tmp_path / "muster.toml").write_text('[clusters]\nnames = ["prod-a"]\n')
+    log = tmp_path / "serve.log"
+    process = subprocess.Popen(
+        [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--config", "muster.toml", "--data-dir", "data", "--queue-url", queue],
+        cwd=tmp_path, env=environment(simulator.url), stdout=subprocess.PIPE, stderr=log.open("w"), text=True)
+    try:
+        served = Served(process, log)
+        served.wait_for_address(60)
+        served.until("it has looked", lambda: served.get("/v1/capacity")["clusters"])
+        assert served.get("/v1/placement-failures?service=api")["failures"] == []
+        simulator.do(do="desired-count", service=f"{CLUSTER}/api", to=9)
+        simulator.advance(120)
+        failures = served.until(
+            "it has heard", lambda: served.get("/v1/placement-failures?service=api&cluster=prod-a")["failures"], 60)
+        assert failures[0]["reason"] == "RESOURCE:ENI" and ":container-instance/prod-a/" in failures[0]["hosts"][0]
+        assert served.get("/v1/placement-failures?service=api&cluster=other")["failures"] == []
+        assert served.get("/v1/placement-failures?service=worker")["failures"] == []
+        for source in (["--server", served.address], ["--data-dir", str(tmp_path / "data")]):
+            (why,) = json.loads(muster(simulator, "why", "api", "--cluster", CLUSTER, "--output", "json", *source, exits=1))
+            assert why["heard"][0] == failures[0] and why["aws"]["reason"] == "RESOURCE:ENI"
+            assert why["missing"] == 3
+            table = muster(simulator, "why", "api", "--cluster", CLUSTER, *source, exits=1)
+            assert re.search(r"heard by EventBridge: .*RESOURCE:ENI, closest [0-9a-f]{32}", table), table
+        # Without a muster that hears events the service's own are read, as ever.
+        (why,) = json.loads(muster(simulator, "why", "api", "--cluster", CLUSTER, "--output", "json", exits=1))
+        assert why["heard"] == [] and why["aws"]["reason"] == "RESOURCE:ENI"
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+        process.stdout.close()
+        simulator.stop()
+
+
 # moto, which is nobody's scheduler, and says less of its hosts
 
 

@@ -21,9 +21,20 @@ const MOST_BYTES: u64 = 256 << 20;
 /// The samples and where they are kept.
 #[derive(Clone, Debug)]
 pub struct Samples {
-    foresight: Arc<Mutex<Foresight>>,
+    held: Arc<Mutex<Held>>,
     file: Arc<PathBuf>,
 }
+
+/// Samples, and what they said when they were last asked: all pairs of each trend are looked at, which is not to be done
+/// whenever somebody wants to know.
+#[derive(Debug)]
+struct Held {
+    foresight: Foresight,
+    said: Option<(Timestamp, Vec<Foreseen>)>,
+}
+
+/// What was said longer ago is asked for anew: trends without new samples fall silent.
+const SAID_SECS: i64 = 600;
 
 impl Samples {
     /// Those that the last muster of this data directory has left, if it has left any.
@@ -35,16 +46,20 @@ impl Samples {
             }
             Foresight::default()
         });
-        Self { foresight: Arc::new(Mutex::new(foresight)), file: Arc::new(file) }
+        Self { held: Arc::new(Mutex::new(Held { foresight, said: None })), file: Arc::new(file) }
     }
 
     /// Takes a sample when it is due, and writes all of them down. `slots_known`: the tasks are looked at.
     pub async fn note(&self, now: Timestamp, views: &[HeadroomView], slots_known: bool) {
-        if !self.held().note(now, views, slots_known) {
+        if !self.held().foresight.note(now, views, slots_known) {
             return;
         }
         let samples = self.clone();
-        let written = tokio::task::spawn_blocking(move || samples.write()).await;
+        let ask_and_write = move || {
+            samples.ask(now);
+            samples.write()
+        };
+        let written = tokio::task::spawn_blocking(ask_and_write).await;
         if let Ok(Err(error)) = written {
             tracing::warn!(%error, "samples of room cannot be written: a restart will lose them");
         }
@@ -52,20 +67,34 @@ impl Samples {
 
     /// What runs out, as far as the samples say.
     pub fn runs_out(&self, now: Timestamp) -> Vec<Foreseen> {
-        self.held().runs_out(now)
+        let age = |at: Timestamp| now.as_second() - at.as_second();
+        if let Some((at, said)) = &self.held().said
+            && (0..SAID_SECS).contains(&age(*at))
+        {
+            return said.clone();
+        }
+        self.ask(now)
+    }
+
+    fn ask(&self, now: Timestamp) -> Vec<Foreseen> {
+        // Nobody waits for the pairs of all trends: a copy is asked.
+        let foresight = self.held().foresight.clone();
+        let said = foresight.runs_out(now);
+        self.held().said = Some((now, said.clone()));
+        said
     }
 
     /// A file that is there is whole: the new one takes its place at once.
     fn write(&self) -> io::Result<()> {
-        let text = serde_json::to_vec(&*self.held())?;
+        let text = serde_json::to_vec(&self.held().foresight)?;
         let new = self.file.with_extension("new");
         fs::write(&new, text)?;
         fs::rename(&new, &*self.file)
     }
 
-    fn held(&self) -> MutexGuard<'_, Foresight> {
+    fn held(&self) -> MutexGuard<'_, Held> {
         // A sample is taken whole or not at all.
-        self.foresight.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
