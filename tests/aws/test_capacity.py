@@ -291,6 +291,31 @@ def test_a_running_muster_is_asked_for_room_and_says_when_slots_are_not_sure(liv
     assert "not sure" not in muster(living, "capacity", "--cluster", CLUSTER)
 
 
+def test_what_runs_out_is_foretold_by_samples_that_survive_a_restart(living, serve, tmp_path):
+    # As the muster before has left them: an hour of slots that became two less every five minutes.
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    taken = [(now - datetime.timedelta(minutes=5 * (12 - step)), 240.0 - 2 * step) for step in range(12)]
+    arn = room(living)["cluster"]
+    samples = [[at.isoformat().replace("+00:00", "Z"), left] for at, left in taken]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "foresight.json").write_text(json.dumps({
+        "every_secs": 300, "sampled_at": samples[-1][0], "parts": [[arn, "", {"eni-slots": {"samples": samples}}]]}))
+    served = serve('to = "nowhere"')
+    served.until("it has looked", lambda: served.get("/v1/capacity")["clusters"])
+    (out,) = served.get("/v1/capacity")["runs_out"]
+    assert (out["cluster"], out["zone"], out["of"], round(out["lost_per_hour"])) == (arn, "", "eni-slots", 24)
+    expected = now.timestamp() + 3600 * (240 - 24) / 24
+    assert abs(datetime.datetime.fromisoformat(out["at"].replace("Z", "+00:00")).timestamp() - expected) < 120
+    table = muster(living, "capacity", "--server", served.address)
+    assert re.search(rf"^  ENI slots of {CLUSTER} run out in about (8 h 5\d min|9 h)$", table, flags=re.MULTILINE), table
+    earliest = served.until("a gauge is there", lambda: served.figure("muster_capacity_runs_out_earliest_secs"))
+    assert abs(earliest - 9 * 3600) < 300
+    assert served.figure("muster_capacity_runs_out_latest_secs") >= earliest
+    # The first look of this muster is a sample too, and the file holds it.
+    held = served.until("samples are kept", lambda: len(json.loads((tmp_path / "data/foresight.json").read_text())["parts"]) > 1)
+    assert held
+
+
 # What EventBridge tells of placement
 
 
