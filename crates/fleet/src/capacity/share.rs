@@ -135,8 +135,8 @@ mod tests {
             [6, 3],
             "2 of the base, then one each until one is full"
         );
-        assert_eq!(turns(vec![fit(0, 3, 0, 9), fit(0, 1, 0, 9)]), [9, 2], "three to one");
-        assert_eq!(turns(vec![fit(0, 1, 5, 9), fit(0, 1, 0, 9)]), [4, 9], "who is behind catches up");
+        assert_eq!(turns(vec![fit(0, 3, 0, 9), fit(0, 1, 0, 9)]), [9, 3], "three to one");
+        assert_eq!(turns(vec![fit(0, 1, 5, 9), fit(0, 1, 0, 9)]), [5, 9], "who is behind catches up");
     }
 
     #[test]
