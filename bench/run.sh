@@ -23,6 +23,12 @@ echo "==> memory, churn and restart"
 echo "==> calls of the API, in virtual time"
 "$built/reconcile"
 
+echo "==> room: how many copies fit, and keeping the count of what is free"
+"$built/fit" || echo "a bar was missed"
+
+echo "==> a day of events on 300 hosts: muster's calls beside those of the seed"
+"$built/ledger" || echo "a bar was missed"
+
 echo "==> a storm: pages made of it, and what telling costs"
 "$built/storm"
 

@@ -8,11 +8,13 @@
 //! | a receiver of pages | [`sink`] |
 //! | muster's own loop, journal and senders between the two | [`rig`] |
 //! | quantiles of durations | [`histogram`] |
+//! | calls of the API in a day, beside those of the seed | [`ledger`] |
 //! | CPU time and memory of this process | [`usage`] |
 
 pub mod account;
 pub mod corpus;
 pub mod histogram;
+pub mod ledger;
 pub mod pattern;
 pub mod rig;
 pub mod sink;

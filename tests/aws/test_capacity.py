@@ -276,6 +276,90 @@ def test_without_looking_at_all_tasks_nothing_is_said_of_the_interfaces_that_the
     assert not re.search(r"^muster_capacity_free_eni_slots", served.text("/metrics"), flags=re.MULTILINE)
 
 
+def test_a_running_muster_is_asked_for_room_and_says_when_slots_are_not_sure(living, serve):
+    served = serve('to = "nowhere"')
+    served.until("it has looked", lambda: served.get("/v1/capacity")["clusters"])
+    told = json.loads(muster(living, "capacity", "--server", served.address, "--hosts", "--output", "json"))
+    direct = room(living, "--hosts")
+    assert told["tasks_known"] is False and told["runs_out"] == []
+    assert len(told["clusters"][0]["hosts"]) == len(direct["hosts"])
+    assert told["clusters"][0]["whole"]["open"]["cpu_units"] == direct["whole"]["open"]["cpu_units"]
+    table = muster(living, "capacity", "--server", served.address, "--cluster", "prod-*")
+    assert table.startswith(CLUSTER) and "ENI slots are not sure" in table
+    muster(living, "capacity", "--server", served.address, "--cluster", "nope", exits=2)
+    # One look of its own knows the tasks, and says who knows what is to come.
+    assert "not sure" not in muster(living, "capacity", "--cluster", CLUSTER)
+
+
+def test_what_runs_out_is_foretold_by_samples_that_survive_a_restart(living, serve, tmp_path):
+    # As the muster before has left them: an hour of slots that became two less every five minutes.
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    taken = [(now - datetime.timedelta(minutes=5 * (12 - step)), 240.0 - 2 * step) for step in range(12)]
+    arn = room(living)["cluster"]
+    samples = [[at.isoformat().replace("+00:00", "Z"), left] for at, left in taken]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "foresight.json").write_text(json.dumps({
+        "every_secs": 300, "sampled_at": samples[-1][0], "parts": [[arn, "", {"eni-slots": {"samples": samples}}]]}))
+    served = serve('to = "nowhere"')
+    served.until("it has looked", lambda: served.get("/v1/capacity")["clusters"])
+    (out,) = served.get("/v1/capacity")["runs_out"]
+    assert (out["cluster"], out["zone"], out["of"], round(out["lost_per_hour"])) == (arn, "", "eni-slots", 24)
+    expected = now.timestamp() + 3600 * (240 - 24) / 24
+    assert abs(datetime.datetime.fromisoformat(out["at"].replace("Z", "+00:00")).timestamp() - expected) < 120
+    table = muster(living, "capacity", "--server", served.address)
+    assert re.search(rf"^  ENI slots of {CLUSTER} run out in about (8 h 5\d min|9 h)$", table, flags=re.MULTILINE), table
+    earliest = served.until("a gauge is there", lambda: served.figure("muster_capacity_runs_out_earliest_secs"))
+    assert abs(earliest - 9 * 3600) < 300
+    assert served.figure("muster_capacity_runs_out_latest_secs") >= earliest
+    # The first look of this muster is a sample too, and the file holds it.
+    held = served.until("samples are kept", lambda: len(json.loads((tmp_path / "data/foresight.json").read_text())["parts"]) > 1)
+    assert held
+
+
+# What EventBridge tells of placement
+
+
+STUCK = SCENARIO.replace("tasks = 4", "tasks = 6")
+
+
+def test_what_a_muster_heard_of_placement_failures_is_joined_to_why(tmp_path):
+    scenario = tmp_path / "stuck.toml"
+    scenario.write_text(STUCK)
+    simulator = Simulator(scenario, "--speed", "0")
+    queue = simulator.client("sqs").get_queue_url(QueueName="muster-events")["QueueUrl"]
+    (tmp_path / "muster.toml").write_text('[clusters]\nnames = ["prod-a"]\n')
+    log = tmp_path / "serve.log"
+    process = subprocess.Popen(
+        [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--config", "muster.toml", "--data-dir", "data", "--queue-url", queue],
+        cwd=tmp_path, env=environment(simulator.url), stdout=subprocess.PIPE, stderr=log.open("w"), text=True)
+    try:
+        served = Served(process, log)
+        served.wait_for_address(60)
+        served.until("it has looked", lambda: served.get("/v1/capacity")["clusters"])
+        assert served.get("/v1/placement-failures?service=api")["failures"] == []
+        simulator.do(do="desired-count", service=f"{CLUSTER}/api", to=9)
+        simulator.advance(120)
+        failures = served.until(
+            "it has heard", lambda: served.get("/v1/placement-failures?service=api&cluster=prod-a")["failures"], 60)
+        assert failures[0]["reason"] == "RESOURCE:ENI" and ":container-instance/prod-a/" in failures[0]["hosts"][0]
+        assert served.get("/v1/placement-failures?service=api&cluster=other")["failures"] == []
+        assert served.get("/v1/placement-failures?service=worker")["failures"] == []
+        for source in (["--server", served.address], ["--data-dir", str(tmp_path / "data")]):
+            (why,) = json.loads(muster(simulator, "why", "api", "--cluster", CLUSTER, "--output", "json", *source, exits=1))
+            assert why["heard"][0] == failures[0] and why["aws"]["reason"] == "RESOURCE:ENI"
+            assert why["missing"] == 3
+            table = muster(simulator, "why", "api", "--cluster", CLUSTER, *source, exits=1)
+            assert re.search(r"heard by EventBridge: .*RESOURCE:ENI, closest [0-9a-f]{32}", table), table
+        # Without a muster that hears events the service's own are read, as ever.
+        (why,) = json.loads(muster(simulator, "why", "api", "--cluster", CLUSTER, "--output", "json", exits=1))
+        assert why["heard"] == [] and why["aws"]["reason"] == "RESOURCE:ENI"
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+        process.stdout.close()
+        simulator.stop()
+
+
 # moto, which is nobody's scheduler, and says less of its hosts
 
 

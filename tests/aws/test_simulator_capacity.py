@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from test_simulator_clients import ACCOUNT, REGION, error_of, start
 
@@ -170,6 +171,29 @@ def test_a_service_says_where_its_tasks_may_go(ecs, ec2):
     assert train["launchType"] == "EC2" and train["runningCount"] == 1
     # What ECS gives a service that names none.
     assert train["placementStrategy"] == [{"type": "spread", "field": "attribute:ecs.availability-zone"}]
+
+
+def test_subnets_are_found_by_their_filters_as_ec2_does_it(ec2):
+    every = ec2.describe_subnets()["Subnets"]
+    first = every[0]
+
+    def found(**filters: list[str]) -> set[str]:
+        asked = [{"Name": name.replace("_", "-"), "Values": values} for name, values in filters.items()]
+        return {subnet["SubnetId"] for subnet in ec2.describe_subnets(Filters=asked)["Subnets"]}
+
+    all_ids = {subnet["SubnetId"] for subnet in every}
+    assert len(all_ids) > 1
+    assert found(subnet_id=[first["SubnetId"]]) == {first["SubnetId"]}
+    assert found(vpc_id=[first["VpcId"]]) == all_ids and found(vpc_id=["vpc-0"]) == set()
+    assert found(availability_zone=[first["AvailabilityZone"]]) == {first["SubnetId"]}
+    assert found(subnet_id=["subnet-*"]) == all_ids and found(availability_zone=["?nowhere"]) == set()
+    # All filters must hold, and one of the values of each.
+    assert found(subnet_id=[first["SubnetId"], "subnet-0"], vpc_id=[first["VpcId"]]) == {first["SubnetId"]}
+    assert found(subnet_id=[first["SubnetId"]], vpc_id=["vpc-0"]) == set()
+    # No subnet has tags here.
+    assert ec2.describe_subnets(Filters=[{"Name": "tag:Name", "Values": ["*"]}])["Subnets"] == []
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        ec2.describe_subnets(Filters=[{"Name": "colour", "Values": ["red"]}])
 
 
 def test_a_host_says_which_ports_and_gpus_are_left(ecs):

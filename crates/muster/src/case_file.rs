@@ -136,7 +136,7 @@ fn about(record: &Record) -> Option<CaseId> {
 
 /// The number of an entry before everything at or after `at`: halving finds it, as entries are in order of time but for
 /// small steps back of the clock.
-fn before(reader: &JournalReader, at: Timestamp) -> Result<i64, JournalError> {
+pub(crate) fn before(reader: &JournalReader, at: Timestamp) -> Result<i64, JournalError> {
     let (mut low, mut high) = (reader.first_seq()?.saturating_sub(1), reader.last_seq()?);
     while high - low > 1 {
         let middle = low + (high - low) / 2;

@@ -6,6 +6,7 @@
 //! | the configuration file, one section a file | [`config`] |
 //! | the HTTP API of `muster serve`, one resource a file | [`http`] |
 //! | what the journal holds about one case | [`case_file`] |
+//! | placement failures that the journal holds | [`placement_failures`] |
 //! | tables, JSON, colours, and names that cannot steer a terminal | [`render`] |
 //! | the demonstration | [`demo`] |
 //! | where notices go | [`senders`] |
@@ -21,6 +22,7 @@ pub mod demo;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod placement_failures;
 pub mod publish;
 pub mod render;
 pub mod senders;

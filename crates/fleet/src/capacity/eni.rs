@@ -7,30 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{names::HASHER, observation::InstanceTypeFact};
 
-/// Interfaces and branch interfaces by instance type, as EC2's own descriptions and the controllers of EKS have them.
+/// Interfaces, branch interfaces and the interfaces of network card 0 (where there are several cards) by instance type,
+/// as EC2's own descriptions and the controllers of EKS have them. What DescribeInstanceTypes says comes first.
 const LIMITS: &str = include_str!("eni-limits.csv");
-
-/// Types whose interfaces are spread over several network cards, and how many card 0 has of them, as EC2 documents its
-/// network cards. What DescribeInstanceTypes says comes first.
-const FIRST_CARD: [(&str, u32); 17] = [
-    ("c6in.32xlarge", 8),
-    ("c6in.metal", 8),
-    ("dl1.24xlarge", 15),
-    ("g6e.24xlarge", 10),
-    ("g6e.48xlarge", 10),
-    ("m6idn.32xlarge", 8),
-    ("m6idn.metal", 8),
-    ("m6in.32xlarge", 8),
-    ("m6in.metal", 8),
-    ("p4d.24xlarge", 15),
-    ("p4de.24xlarge", 15),
-    ("p5.48xlarge", 2),
-    ("r6idn.32xlarge", 8),
-    ("r6in.32xlarge", 8),
-    ("r6in.metal", 8),
-    ("trn1.32xlarge", 5),
-    ("trn1n.32xlarge", 5),
-];
 
 /// What EC2 has told of an instance type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,29 +58,63 @@ pub struct SlotLimit {
 /// The limits of one instance type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limits {
-    name: &'static str,
     interfaces: u32,
     branches: Option<u32>,
+    /// Of network card 0; `None`: there is no other.
+    first_card: Option<u32>,
 }
 
-fn table() -> &'static HashTable<Limits> {
-    static TABLE: OnceLock<HashTable<Limits>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let read = |line: &'static str| {
-            let mut columns = line.split(',');
-            let (name, interfaces, branches) = (columns.next()?, columns.next()?, columns.next()?);
-            Some(Limits { name, interfaces: interfaces.parse().ok()?, branches: branches.parse().ok() })
-        };
-        let mut table = HashTable::new();
-        for limits in LIMITS.lines().skip(1).filter_map(read) {
-            table.insert_unique(HASHER.hash_one(limits.name), limits, |limits| HASHER.hash_one(limits.name));
+/// Where the lines of [`LIMITS`] begin, found by the name in them: a few bytes a type, since it is kept for good.
+#[derive(Debug, Default)]
+struct Table {
+    lines: Vec<u32>,
+    by_name: HashTable<u16>,
+}
+
+impl Table {
+    fn read() -> Self {
+        let mut table = Self::default();
+        let mut begin = LIMITS.find('\n').map_or(LIMITS.len(), |end| end + 1);
+        while let Some(end) = LIMITS[begin..].find('\n') {
+            let (line, number) = (&LIMITS[begin..], table.lines.len() as u16);
+            table.lines.push(begin as u32);
+            let lines = &table.lines;
+            table.by_name.insert_unique(HASHER.hash_one(name_of(line)), number, |other| {
+                HASHER.hash_one(name_of(line_at(lines, *other)))
+            });
+            begin += end + 1;
         }
         table
-    })
+    }
+
+    fn find(&self, name: &str) -> Option<Limits> {
+        let same = |number: &u16| name_of(line_at(&self.lines, *number)) == name;
+        let number = self.by_name.find(HASHER.hash_one(name), same)?;
+        Limits::read(line_at(&self.lines, *number))
+    }
+}
+
+fn line_at(lines: &[u32], number: u16) -> &'static str {
+    lines.get(usize::from(number)).and_then(|begin| LIMITS.get(*begin as usize..)).unwrap_or_default()
+}
+
+fn name_of(line: &str) -> &str {
+    line.split_once(',').map_or("", |(name, _)| name)
+}
+
+impl Limits {
+    /// The line that the text begins with.
+    fn read(text: &str) -> Option<Self> {
+        let mut columns = text.lines().next()?.split(',').skip(1);
+        let interfaces = columns.next()?.parse().ok()?;
+        let mut known = || columns.next()?.parse().ok();
+        Some(Self { interfaces, branches: known(), first_card: known() })
+    }
 }
 
 fn listed(instance_type: &str) -> Option<Limits> {
-    table().find(HASHER.hash_one(instance_type), |limits| limits.name == instance_type).copied()
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(Table::read).find(instance_type)
 }
 
 /// Interfaces for tasks of a machine of this type: with a trunk the branches and what is left of the other interfaces
@@ -110,12 +123,8 @@ pub fn slot_limit(instance_type: &str, told: Option<&TypeLimits>, trunk: bool) -
     let listed = listed(instance_type);
     let told = told.filter(|told| told.max_interfaces > 0);
     let interfaces = told.map(|told| told.max_interfaces).or(listed.map(|listed| listed.interfaces))?;
-    let documented = || FIRST_CARD.iter().find(|(name, _)| *name == instance_type).map(|(_, first)| *first);
-    let first_card = match told.and_then(|told| told.cards.first().copied()) {
-        Some(first) => first,
-        None => documented().unwrap_or(interfaces),
-    };
-    let first_card = first_card.min(interfaces);
+    let first_card = told.and_then(|told| told.cards.first().copied());
+    let first_card = first_card.or(listed.and_then(|listed| listed.first_card)).unwrap_or(interfaces).min(interfaces);
     let (branches, own) = match trunk {
         true => (listed.and_then(|listed| listed.branches)?, 2),
         false => (0, 1),
@@ -184,11 +193,20 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_table_is_read_and_every_type_with_several_cards_is_in_it() {
-        assert_eq!(table().len(), LIMITS.lines().count() - 1);
-        for (name, first) in FIRST_CARD {
-            let interfaces = listed(name).map_or(0, |limits| limits.interfaces);
-            assert!(interfaces > first && interfaces.is_multiple_of(first), "{name}");
+    fn every_line_of_the_table_is_read_and_the_first_card_is_a_part_of_all() {
+        let names: Vec<&str> = LIMITS.lines().skip(1).map(name_of).collect();
+        assert_eq!(Table::read().by_name.len(), names.len());
+        let several = names.iter().filter_map(|name| Some((name, listed(name)?.first_card?, listed(name)?.interfaces)));
+        let several: Vec<(&&str, u32, u32)> = several.collect();
+        assert_eq!((names.iter().filter(|name| listed(name).is_some()).count(), several.len()), (names.len(), 72));
+        for (name, first, all) in several {
+            assert!(first > 0 && first < all, "{name}");
         }
+    }
+
+    #[test]
+    fn cards_need_not_be_alike() {
+        let limit = slot_limit("i7ie.48xlarge", None, false).map(|limit| (limit.low, limit.high));
+        assert_eq!(limit, Some((7, 14)), "eight on the first card, seven on the second");
     }
 }

@@ -15,7 +15,8 @@ pub struct Trend {
     samples: VecDeque<(Timestamp, f64)>,
 }
 
-/// How many samples are kept: a day of one each quarter of an hour. All pairs of them are looked at, 4,560.
+/// How many samples are kept: a day of one each quarter of an hour, eight hours of one each five minutes. All pairs of
+/// them are looked at, 4,560.
 pub const KEPT: usize = 96;
 
 /// Fewer samples say nothing.
@@ -95,6 +96,11 @@ impl Trend {
             self.samples.pop_front();
         }
         self.samples.push_back((at, left));
+    }
+
+    /// When the last sample was taken.
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.samples.back().map(|(at, _)| *at)
     }
 
     /// How many samples there are.

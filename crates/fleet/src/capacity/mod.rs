@@ -8,9 +8,9 @@
 //! | where it may go, and the language constraints are written in | [`placement`], [`query`] |
 //! | the placement twin: hosts as ECS's scheduler sees them | [`twin`] |
 //! | how many more copies fit, and what stops the next | [`fit`], [`limit`] |
-//! | where the next copies go | [`place`] |
+//! | where the next copies go; shared out among capacity providers | [`place`], [`share`] |
 //! | why a task is not placed, and the smallest changes after which it is | [`explain`], [`change`] |
-//! | when something runs out | [`forecast`] |
+//! | when something runs out; of each cluster and zone | [`forecast`], [`foresight`] |
 //! | whether to launch or to end machines for a declared headroom | [`keeper`] |
 //! | whether the tasks of one host would find room on the others | [`room`] |
 
@@ -19,6 +19,7 @@ pub mod eni;
 pub mod explain;
 pub mod fit;
 pub mod forecast;
+pub mod foresight;
 pub mod headroom;
 pub mod keeper;
 pub mod limit;
@@ -27,5 +28,6 @@ pub mod placement;
 pub mod query;
 pub mod room;
 pub mod shape;
+pub mod share;
 pub mod twin;
 pub mod view;

@@ -25,6 +25,9 @@ pub struct ServiceActionFact<'a> {
     /// `createdAt` as written: part of the content key.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub created_at: Option<Text<'a>>,
+    /// Container instances that it names: of a placement failure the closest ones, not all.
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty", default)]
+    pub hosts: Vec<Text<'a>>,
 }
 
 /// ECS Deployment State Change.

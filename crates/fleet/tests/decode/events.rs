@@ -186,6 +186,7 @@ fn a_service_action_takes_its_service_from_the_resources() {
     assert_eq!((action.service.as_ref(), action.level.as_ref()), (SERVICE, "ERROR"));
     assert_eq!((action.name.as_ref(), action.reason.as_deref()), ("SERVICE_TASK_PLACEMENT_FAILURE", Some("AGENT")));
     assert_eq!(action.created_at.as_deref(), Some("2026-03-04T05:06:06.9Z"));
+    assert_eq!(action.hosts, ["arn:x"]);
     let nameless = text.replace(&format!("\"{SERVICE}\""), "");
     assert_eq!(decode_event(nameless.as_bytes()).unwrap_err().to_string(), "resources[0]: missing");
 }

@@ -54,6 +54,7 @@ fn fact(event: &Value) -> Fact<'static> {
             name: must(&detail["eventName"]),
             reason: text(&detail["reason"]),
             created_at: text(&detail["createdAt"]),
+            hosts: detail["containerInstanceArns"].as_array().into_iter().flatten().filter_map(text).collect(),
         }),
         "ECS Deployment State Change" => Fact::Deployment(DeploymentFact {
             service: must(&event["resources"][0]),

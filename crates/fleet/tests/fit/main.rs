@@ -7,4 +7,5 @@ mod explained;
 mod fits;
 mod headroom;
 mod placed;
+mod shared_out;
 mod speed;

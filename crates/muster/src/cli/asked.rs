@@ -7,6 +7,7 @@ use fleet::{
     capacity::{
         placement::{Constraint, LaunchType, Placement},
         shape::{ShapeError, TaskShape},
+        share::{self, Share, ShareFit},
     },
     id::Arn,
 };
@@ -43,6 +44,8 @@ pub(super) struct Asked {
     pub placement: Placement,
     /// The service as ECS describes it.
     pub service: Option<Value>,
+    /// The capacity providers that its tasks are shared out among, where they are several.
+    pub shares: Vec<Share>,
     /// What the answer does not take into account.
     pub caveats: Vec<String>,
 }
@@ -133,8 +136,13 @@ async fn of_service(room: &Room, cluster: &str, service: Value, question: &Quest
         None => return Err(Failure::because(format!("there is no task definition {wanted}"))),
     };
     let mut caveats = Vec::new();
-    if providers.len() > 1 {
-        caveats.push(format!("{} capacity providers take turns; hosts of one are counted", providers.len()));
+    if let Some(provider) = Placement::of_service(&service).ok().and_then(|(placement, _)| placement.capacity_provider)
+        && providers.len() > 1
+    {
+        caveats.push(format!(
+            "{} capacity providers take turns; the hosts below are told as {provider} sees them",
+            providers.len()
+        ));
     }
     let deployments = service["deployments"].as_array().map_or(0, Vec::len);
     if deployments > 1 {
@@ -150,6 +158,7 @@ async fn of_service(room: &Room, cluster: &str, service: Value, question: &Quest
         shape,
         placement: Placement::default(),
         service: Some(service),
+        shares: Vec::new(),
         caveats,
     };
     asked.place(&source)?;
@@ -169,6 +178,7 @@ async fn of_definition(room: &Room, cluster: &str, question: &Question) -> Resul
         shape,
         placement: Placement::default(),
         service: None,
+        shares: Vec::new(),
         caveats: Vec::new(),
     };
     match &question.placement {
@@ -215,6 +225,7 @@ impl Asked {
             Failure::new(format!("the placement of {} cannot be understood", self.subject.name), error)
         })?;
         self.placement = placement;
+        self.shares = share::shares(service);
         // Only their ids as yet: what EC2 says of them comes in their place.
         self.placement.subnets = subnets
             .into_iter()
@@ -222,6 +233,17 @@ impl Asked {
             .collect();
         Ok(())
     }
+}
+
+/// What each of several capacity providers has room for; said among the notes as well.
+pub(super) fn shared_out(room: &Room, asked: &Asked) -> (Vec<ShareFit>, Vec<String>) {
+    let mut caveats = asked.caveats.clone();
+    if asked.shares.is_empty() {
+        return (Vec::new(), caveats);
+    }
+    let fits = room.fleet().fit_shares(&asked.cluster, &asked.shape, &asked.placement, &asked.shares);
+    caveats.push(share::sentence(&fits));
+    (fits, caveats)
 }
 
 /// Asks EC2 for what the answer hangs on: the subnets' addresses, the machines' interfaces, further types.

@@ -91,6 +91,7 @@ fn answer(room: &Room, asked: &Asked, count: Option<u32>) -> Fit {
         let hosts = found.hosts.iter().filter(|host| host.limit.as_ref() == Some(limit)).count();
         Stopper::new(limit, hosts, all)
     };
+    let (providers, caveats) = asked::shared_out(room, asked);
     let placed = count.map_or_else(|| found.copies.min(NEXT_SHOWN), u64::from).min(MOST_PLACED) as u32;
     let placed = fleet.place(&asked.cluster, &asked.shape, &asked.placement, placed, 0);
     Fit {
@@ -109,6 +110,7 @@ fn answer(room: &Room, asked: &Asked, count: Option<u32>) -> Fit {
         hosts: HostLine::of(told.hosts, &fleet.headroom_view(&asked.cluster, true, at)),
         next: placed.into_iter().filter_map(Result::ok).collect(),
         changes: told.changes.into_iter().map(Into::into).collect(),
-        caveats: asked.caveats.clone(),
+        providers,
+        caveats,
     }
 }

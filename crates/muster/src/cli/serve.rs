@@ -30,13 +30,12 @@ use crate::{
     http::{
         self, Beliefs, Served, Stopped, Troubles,
         access::Access,
-        capacity::Known,
         listener::{self, Doorway, Peer},
     },
     logging::{self, Logging},
     metrics::Metrics,
-    publish::Publisher,
-    render::moment,
+    publish::{Publisher, foreseen},
+    render::{capacity::Capacity, moment},
     senders::{Senders, action::ActionHooks, http::HttpClient, vault::Vault},
 };
 
@@ -52,8 +51,8 @@ const POST_LIMIT: Duration = Duration::from_secs(10);
     muster serve --config muster.toml\n  \
     muster serve --listen 127.0.0.1:0 --data-dir /var/lib/muster --queue-url https://sqs.eu-central-1.amazonaws.com/210987654321/muster\n\n\
     The first line on standard output is `listening on http://ADDRESS:PORT`. SIGINT and SIGTERM stop in good order; after\n\
-    a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/capacity, /v1/cases,\n\
-    /v1/cases/{n}, /v1/journal, /v1/set-aside, /healthz, /metrics.\n\
+    a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/capacity, /v1/placement-failures,\n\
+    /v1/cases, /v1/cases/{n}, /v1/journal, /v1/set-aside, /healthz, /metrics.\n\
     It touches nothing unless the configuration says mode = \"approve\" or \"act\".")]
 pub struct ServeArgs {
     /// Configuration file; `muster config example` prints one.
@@ -151,12 +150,14 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
     leave::watch(&config, &cloud, &metrics).await;
     let observed_only = cloud.clone();
+    let samples = foreseen::Samples::open(&dir);
     let publisher = Publisher {
         section: config.publish.clone(),
         audited: config.audits_tasks(),
         fresh_secs: stale_secs(&config),
         cloud: cloud.clone(),
         metrics: metrics.clone(),
+        samples: samples.clone(),
     };
     let senders = senders(&config, &cloud, vault)?;
     let ports =
@@ -185,6 +186,7 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
             handle: engine.handle(),
             stale_secs: stale_secs(&config),
             audited: config.audits_tasks(),
+            samples,
             cloud: observed_only,
         }),
         metrics,
@@ -257,6 +259,7 @@ struct Loop {
     handle: Handle,
     stale_secs: i64,
     audited: bool,
+    samples: foreseen::Samples,
     cloud: Arc<::aws::AwsCloud>,
 }
 
@@ -266,16 +269,18 @@ impl Beliefs for Loop {
         self.handle.ask(|fleet, now| fleet.roll_call(now, None)).await.map_err(|_| Stopped)
     }
 
-    async fn capacity(&self, hosts: bool) -> Result<Known, Stopped> {
+    async fn capacity(&self, hosts: bool) -> Result<Capacity, Stopped> {
         let (fresh_secs, tasks_known) = (self.stale_secs, self.audited);
         let asked = self.handle.ask(move |fleet, at| {
             let mut clusters = fleet.headroom_views(at, fresh_secs);
             if hosts {
                 clusters = clusters.iter().map(|view| fleet.headroom_view(&view.cluster, true, at)).collect();
             }
-            Known { at, tasks_known, clusters }
+            Capacity { at, tasks_known, clusters, runs_out: Vec::new() }
         });
-        asked.await.map_err(|_| Stopped)
+        let mut capacity = asked.await.map_err(|_| Stopped)?;
+        capacity.runs_out = self.samples.runs_out(capacity.at);
+        Ok(capacity)
     }
 
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped> {

@@ -144,6 +144,22 @@ impl Whom {
     }
 }
 
+/// `GET` of a running muster, from within a runtime.
+pub(super) async fn get<T: DeserializeOwned>(server: &str, login: &Login, path: &str) -> Result<T, Failure> {
+    let asked = tokio::time::timeout(PATIENCE, fetch(server, login, Method::GET, path, None)).await;
+    let body = asked.unwrap_or_else(|_| Err(patience_is_over(server)))?;
+    understood(server, path, &body)
+}
+
+fn patience_is_over(server: &str) -> Failure {
+    Failure::because(format!("{server} did not answer within {} s", PATIENCE.as_secs()))
+}
+
+fn understood<T: DeserializeOwned>(server: &str, path: &str, body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body)
+        .map_err(|error| Failure::new(format!("{server}{path} did not answer as a muster of this version does"), error))
+}
+
 enum Source<'a> {
     Server(&'a str),
     Folder(&'a PathBuf),
@@ -163,12 +179,11 @@ fn call<T: DeserializeOwned>(
     body: Option<Vec<u8>>,
 ) -> Result<T, Failure> {
     let body = super::runtime()?.block_on(async {
-        tokio::time::timeout(PATIENCE, fetch(server, login, method, path, body)).await.unwrap_or_else(|_| {
-            Err(Failure::because(format!("{server} did not answer within {} s", PATIENCE.as_secs())))
-        })
+        tokio::time::timeout(PATIENCE, fetch(server, login, method, path, body))
+            .await
+            .unwrap_or_else(|_| Err(patience_is_over(server)))
     })?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Failure::new(format!("{server}{path} did not answer as a muster of this version does"), error))
+    understood(server, path, &body)
 }
 
 async fn fetch(

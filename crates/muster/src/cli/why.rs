@@ -1,20 +1,29 @@
 //! `muster why`: why tasks are not placed, and the smallest change after which they are.
 
+use std::path::PathBuf;
+
 use clap::Args;
+use engine::journal::JournalReader;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     asked::{self, Asked, Question},
     chosen::Chosen,
+    login::Login,
     options::Global,
     output::{Exit, Failure, Output},
     room::Room,
+    server,
 };
-use crate::render::{
-    Format,
-    fit::{ChangeLine, HostLine},
-    why::{self, Counts, Event, Said, TaskTold, Why},
+use crate::{
+    http::placement_failures::Heard,
+    placement_failures::{self, PlacementFailure},
+    render::{
+        Format,
+        fit::{ChangeLine, HostLine},
+        why::{self, Counts, Event, Said, TaskTold, Why},
+    },
 };
 
 /// Of a service's events, so many are shown, the newest first.
@@ -26,6 +35,7 @@ const EVENTS_SHOWN: usize = 3;
     muster why api --cluster prod-a\n  \
     muster why arn:aws:ecs:eu-central-1:210987654321:service/prod-a/api\n  \
     muster why 0f3a9c1d2b4e4f6a8b7c6d5e4f3a2b1c --cluster prod-a      (a task)\n  \
+    muster why api --cluster prod-a --server http://127.0.0.1:8464      (with what a running muster has heard)\n  \
     muster why api --cluster prod-a --instance-type m6i.xlarge --output json | jq '.[].smallest'\n\n\
     Exit codes: 0 nothing is missing, 1 tasks are not placed, 2 could not look.\n\
     Needs what `muster fit` does.")]
@@ -36,6 +46,14 @@ pub struct WhyArgs {
     /// Instance type to think of besides those of the cluster; may be repeated.
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     instance_type: Vec<String>,
+    /// Address of a running `muster serve`: what it heard of placement failures by EventBridge is joined to the answer.
+    #[arg(long, value_name = "URL", conflicts_with = "data_dir", help_heading = "Server")]
+    server: Option<String>,
+    /// Data directory of a `muster serve`, which has heard the same; only read.
+    #[arg(long, value_name = "DIR", help_heading = "Server")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    login: Login,
     #[command(flatten)]
     chosen: Chosen,
     /// How the answer is written.
@@ -75,7 +93,27 @@ impl WhyArgs {
 
     async fn services(&self, room: &mut Room, name: &str) -> Result<Vec<Why>, Failure> {
         let found = asked::find(room, &self.question(name, true)).await?;
-        Ok(found.iter().map(|asked| of_service(room, asked)).collect())
+        let mut answers = Vec::new();
+        for asked in &found {
+            let heard = self.heard(asked).await?;
+            answers.push(of_service(room, asked, heard));
+        }
+        Ok(answers)
+    }
+
+    /// What a muster that hears the events of EventBridge knows of placement failures of this service.
+    async fn heard(&self, asked: &Asked) -> Result<Vec<PlacementFailure>, Failure> {
+        let arn = asked.service.as_ref().and_then(|service| service["serviceArn"].as_str());
+        let service = arn.unwrap_or(&asked.subject.name);
+        if let Some(dir) = &self.data_dir {
+            return Ok(placement_failures::read(&JournalReader::open(dir)?, Some(&asked.cluster), service)?);
+        }
+        let Some(server) = &self.server else { return Ok(Vec::new()) };
+        let encoded =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let path = format!("/v1/placement-failures?service={}&cluster={}", encoded(service), encoded(&asked.cluster));
+        let heard: Heard = server::get(server, &self.login, &path).await?;
+        Ok(heard.failures)
     }
 
     /// A task is explained by itself, and by its service where it has one.
@@ -130,7 +168,7 @@ fn is_task(name: &str) -> bool {
     name.contains(":task/") || (matches!(name.len(), 32 | 36) && id(name))
 }
 
-fn of_service(room: &Room, asked: &Asked) -> Why {
+fn of_service(room: &Room, asked: &Asked, heard: Vec<PlacementFailure>) -> Why {
     let Some(service) = &asked.service else { return explained(room, asked, 0, None) };
     let counts = Counts::of(service);
     let events = events(service);
@@ -138,7 +176,16 @@ fn of_service(room: &Room, asked: &Asked) -> Why {
     let said = events
         .iter()
         .take_while(|event| counts.missing > 0 || !event.message.contains("has reached a steady state"))
-        .find_map(|event| Some((reason(&event.message)?, event.at)));
+        .find_map(|event| Some((reason(&event.message)?.to_owned(), event.at)));
+    // EventBridge says the reason itself, and again and again; the service's own events leave repetitions out.
+    let steady = events.iter().filter(|event| event.message.contains("has reached a steady state"));
+    let steady_at = steady.filter_map(|event| event.at).max();
+    let told = heard.iter().find(|it| !it.reason.is_empty() && steady_at.is_none_or(|at| it.at > at));
+    let said = match (said, told) {
+        (Some((_, Some(at))), Some(told)) if told.at > at => Some((told.reason.clone(), Some(told.at))),
+        (None, Some(told)) => Some((told.reason.clone(), Some(told.at))),
+        (said, _) => said,
+    };
     let mut why = explained(room, asked, counts.missing, said.filter(|_| counts.missing > 0));
     if counts.missing == 0 {
         why.summary = format!(
@@ -153,16 +200,18 @@ fn of_service(room: &Room, asked: &Asked) -> Why {
             counts.missing, counts.desired, asked.subject.name
         );
     }
+    why.heard = heard;
     why.service = Some(counts);
     why.events = events.into_iter().take(EVENTS_SHOWN).collect();
     why
 }
 
 /// What the twin says of so many missing copies.
-fn explained(room: &Room, asked: &Asked, missing: u64, said: Option<(&'static str, Option<Timestamp>)>) -> Why {
+fn explained(room: &Room, asked: &Asked, missing: u64, said: Option<(String, Option<Timestamp>)>) -> Why {
     let (fleet, at) = (room.fleet(), room.at());
-    let reason = said.map(|(reason, _)| reason);
+    let reason = said.as_ref().map(|(reason, _)| reason.as_str());
     let told = fleet.explain(&asked.cluster, &asked.shape, &asked.placement, missing, reason, at);
+    let (providers, caveats) = asked::shared_out(room, asked);
     let changes: Vec<ChangeLine> = told.changes.into_iter().map(Into::into).collect();
     Why {
         cluster: asked.cluster.clone(),
@@ -176,10 +225,12 @@ fn explained(room: &Room, asked: &Asked, missing: u64, said: Option<(&'static st
         sure: told.sure,
         aws: told.aws.map(|aws| Said { reason: aws.reason, sentence: aws.sentence, at: said.and_then(|(_, at)| at) }),
         events: Vec::new(),
+        heard: Vec::new(),
         hosts: HostLine::of(told.hosts, &fleet.headroom_view(&asked.cluster, true, at)),
         smallest: changes.first().cloned(),
         changes,
-        caveats: asked.caveats.clone(),
+        providers,
+        caveats,
     }
 }
 

@@ -1,11 +1,10 @@
 //! `GET /v1/capacity`: what room is left, from what is believed already.
 
 use axum::{Json, extract::State};
-use fleet::capacity::view::HeadroomView;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Query, Refusal, Served};
+use crate::render::capacity::Capacity;
 
 /// Which clusters are wanted, and how closely.
 #[derive(Debug, Default, Deserialize)]
@@ -18,22 +17,13 @@ pub struct Wanted {
     hosts: bool,
 }
 
-/// What room is left: the object that `muster capacity --output json` prints, and whether it can know the slots.
-#[derive(Clone, Debug, Serialize)]
-pub struct Known {
-    /// As of when.
-    pub at: Timestamp,
-    /// All tasks are looked at. If not, `slots` knows only of the tasks that muster has heard of: more may be held.
-    pub tasks_known: bool,
-    /// Each cluster that was looked at lately.
-    pub clusters: Vec<HeadroomView>,
-}
-
-/// What room is left.
-pub async fn show(State(served): State<Served>, Query(wanted): Query<Wanted>) -> Result<Json<Known>, Refusal> {
+/// What room is left: the object that `muster capacity --output json` prints.
+pub async fn show(State(served): State<Served>, Query(wanted): Query<Wanted>) -> Result<Json<Capacity>, Refusal> {
     let mut known = served.beliefs.capacity(wanted.hosts).await?;
     if let Some(cluster) = &wanted.cluster {
-        known.clusters.retain(|view| view.cluster == *cluster || view.cluster.rsplit('/').next() == Some(cluster));
+        let is_wanted = |arn: &str| arn == cluster || arn.rsplit('/').next() == Some(cluster);
+        known.clusters.retain(|view| is_wanted(&view.cluster));
+        known.runs_out.retain(|out| is_wanted(&out.cluster));
     }
     Ok(Json(known))
 }

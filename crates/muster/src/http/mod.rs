@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/v1/hosts`, `/v1/hosts/{id}` | [`hosts`] |
 //! | `/v1/capacity` | [`capacity`] |
+//! | `/v1/placement-failures` | [`placement_failures`] |
 //! | `/v1/cases`, `/v1/cases/{n}`, `/v1/cases/{n}/approve` … | [`cases`] |
 //! | `/v1/protections` | [`protections`] |
 //! | `/v1/pause`, `/v1/resume` | [`pause`] |
@@ -31,6 +32,7 @@ pub mod journal;
 pub mod listener;
 pub mod metrics;
 pub mod pause;
+pub mod placement_failures;
 pub mod protections;
 pub mod set_aside;
 pub mod silences;
@@ -56,7 +58,7 @@ use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::access::{Access, Door};
-use crate::{case_file::Terms, config::operators::Role, metrics::Metrics};
+use crate::{case_file::Terms, config::operators::Role, metrics::Metrics, render::capacity::Capacity};
 
 /// The largest body of a request.
 const BODY_BYTES: usize = 64 << 10;
@@ -67,7 +69,7 @@ pub trait Beliefs: Send + Sync {
     /// Calls the roll.
     async fn roll_call(&self) -> Result<RollCall, Stopped>;
     /// What room is left; on each host too if `hosts`.
-    async fn capacity(&self, hosts: bool) -> Result<capacity::Known, Stopped>;
+    async fn capacity(&self, hosts: bool) -> Result<Capacity, Stopped>;
     /// Cases, with the time they were told; the recently closed ones too if `closed`.
     async fn cases(&self, closed: bool) -> Result<(Timestamp, Vec<CaseView>), Stopped>;
     /// How far muster goes in a case, and by which ladder.
@@ -131,6 +133,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/hosts", get(hosts::list))
         .route("/v1/hosts/{*id}", get(hosts::show))
         .route("/v1/capacity", get(capacity::show))
+        .route("/v1/placement-failures", get(placement_failures::list))
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::show))
         .route("/v1/cases/{case}/journal", get(cases::file))

@@ -5,9 +5,11 @@
 //! | which figures, under which names and units | [`figures`] |
 //! | as lines of embedded metric format | [`emf`] |
 //! | as gauges for Prometheus | [`prometheus`] |
+//! | when it runs out: samples, kept beside the journal | [`foreseen`] |
 
 pub mod emf;
 pub mod figures;
+pub mod foreseen;
 pub mod prometheus;
 
 use std::{collections::BTreeMap, io::Write as _, sync::Arc, time::Duration};
@@ -37,6 +39,8 @@ pub struct Publisher {
     pub cloud: Arc<AwsCloud>,
     /// /metrics.
     pub metrics: Arc<Metrics>,
+    /// What was free, now and then.
+    pub samples: foreseen::Samples,
 }
 
 impl Publisher {
@@ -53,7 +57,10 @@ impl Publisher {
             let fresh_secs = self.fresh_secs;
             let asked = handle.ask(move |fleet, now| (now, fleet.headroom_views(now, fresh_secs))).await;
             let Ok((now, views)) = asked else { return };
-            self.metrics.replace(&prometheus::PREFIXES, &prometheus::samples(&views, self.audited));
+            self.samples.note(now, &views, self.audited).await;
+            let mut figures = prometheus::samples(&views, self.audited);
+            figures.extend(prometheus::foreseen(&self.samples.runs_out(now), now));
+            self.metrics.replace(&prometheus::PREFIXES, &figures);
             if self.section.to != To::Nowhere {
                 for view in &views {
                     self.publish(view, now, told.entry(view.cluster.clone()).or_default()).await;

@@ -3,11 +3,14 @@
 use engine::ports::Sample;
 use fleet::{
     capacity::{
+        foresight::Foreseen,
         headroom::Sums,
         view::{HeadroomView, PartView},
     },
     id::Arn,
 };
+
+use jiff::Timestamp;
 
 use crate::render::roll_call::word;
 
@@ -48,12 +51,7 @@ const PROVIDER: Names = names!("muster_provider_capacity");
 pub fn samples(views: &[HeadroomView], audited: bool) -> Vec<Sample> {
     let mut samples = Vec::new();
     for view in views {
-        let arn = Arn::parse(&view.cluster);
-        let labels = vec![
-            ("cluster", arn.map_or(view.cluster.as_str(), |arn| arn.last()).to_owned()),
-            ("region", arn.map_or("", |arn| arn.region).to_owned()),
-            ("account", arn.map_or("", |arn| arn.account).to_owned()),
-        ];
+        let labels = labels(&view.cluster);
         of_part(&WHOLE, &view.whole, &labels, audited, &mut samples);
         for (names, label, parts) in [(&ZONE, "zone", &view.zones), (&PROVIDER, "provider", &view.providers)] {
             for part in parts {
@@ -61,6 +59,37 @@ pub fn samples(views: &[HeadroomView], audited: bool) -> Vec<Sample> {
                 labels.push((label, part.name.clone()));
                 of_part(names, part, &labels, audited, &mut samples);
             }
+        }
+    }
+    samples
+}
+
+fn labels(cluster: &str) -> Vec<(&'static str, String)> {
+    let arn = Arn::parse(cluster);
+    vec![
+        ("cluster", arn.map_or(cluster, |arn| arn.last()).to_owned()),
+        ("region", arn.map_or("", |arn| arn.region).to_owned()),
+        ("account", arn.map_or("", |arn| arn.account).to_owned()),
+    ]
+}
+
+/// Seconds until something runs out, at the earliest and at the latest. Of what the samples say nothing about there is no
+/// series; nor of the latest where it lies further away than can be foretold.
+pub fn foreseen(found: &[Foreseen], now: Timestamp) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for out in found {
+        let mut labels = labels(&out.cluster);
+        let names = if out.zone.is_empty() {
+            ["muster_capacity_runs_out_earliest_secs", "muster_capacity_runs_out_latest_secs"]
+        } else {
+            labels.push(("zone", out.zone.clone()));
+            ["muster_zone_capacity_runs_out_earliest_secs", "muster_zone_capacity_runs_out_latest_secs"]
+        };
+        labels.push(("of", out.of.word().to_owned()));
+        for (name, at) in names.into_iter().zip([Some(out.earliest), out.latest]) {
+            let Some(at) = at else { continue };
+            let value = (at.as_second() - now.as_second()).max(0) as f64;
+            samples.push(Sample { name, labels: labels.clone(), value });
         }
     }
     samples
@@ -132,6 +161,30 @@ mod tests {
         }
         assert!(text.contains("muster_capacity_apart_hosts{") && text.contains("because=\"agent-lost\"} 2"), "{text}");
         assert!(text.contains("muster_zone_capacity_free_cpu_units{") && text.contains("zone=\"eu-central-1a\"} 512"));
+    }
+
+    #[test]
+    fn what_runs_out_is_told_by_its_earliest_and_latest_and_what_does_not_is_no_series() {
+        let out = |zone: &str, latest| Foreseen {
+            cluster: "arn:aws:ecs:eu-central-1:210987654321:cluster/prod".into(),
+            zone: zone.into(),
+            of: fleet::capacity::foresight::Dimension::EniSlots,
+            at: Timestamp::UNIX_EPOCH,
+            earliest: Timestamp::constant(100, 0),
+            latest,
+            lost_per_hour: 1.0,
+        };
+        let metrics = Metrics::new();
+        let found = [out("", Some(Timestamp::constant(300, 0))), out("eu-central-1a", None)];
+        metrics.replace(&PREFIXES, &foreseen(&found, Timestamp::constant(60, 0)));
+        let text = metrics.text();
+        let whole = "{cluster=\"prod\",region=\"eu-central-1\",account=\"210987654321\",of=\"eni-slots\"}";
+        assert!(text.contains(&format!("muster_capacity_runs_out_earliest_secs{whole} 40\n")), "{text}");
+        assert!(text.contains(&format!("muster_capacity_runs_out_latest_secs{whole} 240\n")), "{text}");
+        assert!(text.contains("muster_zone_capacity_runs_out_earliest_secs{"), "{text}");
+        assert!(!text.contains("muster_zone_capacity_runs_out_latest_secs"), "{text}");
+        metrics.replace(&PREFIXES, &foreseen(&[], Timestamp::UNIX_EPOCH));
+        assert!(!metrics.text().contains("runs_out"));
     }
 
     #[test]

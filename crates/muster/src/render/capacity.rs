@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use fleet::{
     capacity::{
+        foresight::Foreseen,
         headroom::{Availability, Gauge, Slots, Sums},
         view::{Apart, HeadroomView, HostRoom, PartView},
     },
@@ -11,7 +12,7 @@ use fleet::{
 };
 use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Format, bar, colour, escape, json, moment,
@@ -24,12 +25,18 @@ const HOSTS_SHOWN: usize = 60;
 const SUBNETS_SHOWN: usize = 12;
 
 /// What room is left, in the form in which it is written. Field names are an interface: add, never rename.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Capacity {
     /// As of when.
     pub at: Timestamp,
+    /// All tasks are looked at. If not, `slots` knows only of the tasks that muster has heard of: more may be held.
+    #[serde(default)]
+    pub tasks_known: bool,
     /// Each cluster.
     pub clusters: Vec<HeadroomView>,
+    /// What runs out, as far as the samples say: of the rest nothing is foretold.
+    #[serde(default)]
+    pub runs_out: Vec<Foreseen>,
 }
 
 /// Writes it: as a table, as one object, or as one object for each cluster.
@@ -44,6 +51,8 @@ pub fn write(out: &mut dyn Write, capacity: &Capacity, format: Format) -> io::Re
                     writeln!(out)?;
                 }
                 write_cluster(out, cluster)?;
+                write_doubt(out, capacity, cluster)?;
+                write_foreseen(out, capacity, &cluster.cluster)?;
             }
             Ok(())
         }
@@ -56,6 +65,38 @@ pub fn write(out: &mut dyn Write, capacity: &Capacity, format: Format) -> io::Re
             writeln!(out)
         }),
     }
+}
+
+/// That more slots may be held than are counted, where nobody looks at the tasks.
+fn write_doubt(out: &mut dyn Write, capacity: &Capacity, view: &HeadroomView) -> io::Result<()> {
+    if capacity.tasks_known || view.whole.open.slots.scheduler.total == 0 {
+        return Ok(());
+    }
+    let line = "  ENI slots are not sure: tasks are not all looked at (audit_tasks of [sweep]), more slots may be held";
+    writeln!(out, "{}", line.style(colour::alarm()))
+}
+
+/// `ENI slots of prod-a run out in about 3 h (2 h to 5 h)`.
+fn write_foreseen(out: &mut dyn Write, capacity: &Capacity, cluster: &str) -> io::Result<()> {
+    for foreseen in capacity.runs_out.iter().filter(|out| out.cluster == cluster) {
+        let line = format!("  {}", foretold(foreseen, capacity.at));
+        writeln!(out, "{}", escape::clean(&line).style(colour::alarm()))?;
+    }
+    Ok(())
+}
+
+/// When something runs out, in a sentence, as of now.
+pub fn foretold(out: &Foreseen, now: Timestamp) -> String {
+    let until = |at: Timestamp| moment::lasting(at.as_second() - now.as_second());
+    let (what, run) = out.of.words();
+    let zone = if out.zone.is_empty() { String::new() } else { format!(" in {}", out.zone) };
+    let span = match out.latest {
+        Some(latest) if until(latest) == until(out.earliest) => String::new(),
+        Some(latest) => format!(" ({} to {})", until(out.earliest), until(latest)),
+        None => format!(" ({} at the earliest)", until(out.earliest)),
+    };
+    let name = Arn::parse(&out.cluster).map_or(out.cluster.as_str(), |arn| arn.last());
+    format!("{what} of {name}{zone} {run} out in about {}{span}", until(out.at))
 }
 
 /// The first line on a cluster: its name and where it is.
@@ -301,7 +342,7 @@ mod tests {
 
     fn shown(view: HeadroomView, format: Format) -> String {
         let mut out = Vec::new();
-        let capacity = Capacity { at: view.at, clusters: vec![view] };
+        let capacity = Capacity { at: view.at, tasks_known: true, clusters: vec![view], runs_out: Vec::new() };
         write(&mut anstream::StripStream::new(&mut out), &capacity, format).unwrap();
         String::from_utf8(out).unwrap()
     }
@@ -332,6 +373,36 @@ mod tests {
         let unknown = Slots { unknown_hosts: 3, ..Slots::default() };
         let text = shown(view(Sums { slots: unknown, ..sums(3, 0) }), Format::Table);
         assert!(text.contains("  not known"), "nothing known is no zero: {text}");
+    }
+
+    #[test]
+    fn what_runs_out_is_said_in_a_sentence_and_that_tasks_are_not_known_too() {
+        let view = view(sums(3, 4));
+        let (now, cluster) = (view.at, view.cluster.clone());
+        let hours = |hours: i64| now + jiff::SignedDuration::from_hours(hours);
+        let out = |zone: &str, latest| Foreseen {
+            cluster: cluster.clone(),
+            zone: zone.into(),
+            of: fleet::capacity::foresight::Dimension::EniSlots,
+            at: hours(3),
+            earliest: hours(2),
+            latest,
+            lost_per_hour: 2.0,
+        };
+        let runs_out = vec![out("", Some(hours(5))), out("eu-central-1a", None)];
+        let capacity = Capacity { at: now, tasks_known: false, clusters: vec![view], runs_out };
+        let mut text = Vec::new();
+        write(&mut anstream::StripStream::new(&mut text), &capacity, Format::Table).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("  ENI slots of prod run out in about 3 h (2 h to 5 h)\n"), "{text}");
+        assert!(
+            text.contains("  ENI slots of prod in eu-central-1a run out in about 3 h (2 h at the earliest)\n"),
+            "{text}"
+        );
+        assert!(text.contains("ENI slots are not sure"), "{text}");
+        let json = serde_json::to_string(&capacity).unwrap();
+        let back: Capacity = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.runs_out, capacity.runs_out);
     }
 
     #[test]

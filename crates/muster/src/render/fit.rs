@@ -10,6 +10,7 @@ use fleet::capacity::{
     explain::HostVerdict,
     headroom::Availability,
     limit::Limit,
+    share::ShareFit,
     view::HeadroomView,
 };
 use jiff::Timestamp;
@@ -73,6 +74,8 @@ pub struct Fit {
     pub next: Vec<String>,
     /// Changes after which all that are wanted fit, the least disturbing first.
     pub changes: Vec<ChangeLine>,
+    /// Each of several capacity providers that tasks are shared out among; else empty.
+    pub providers: Vec<ShareFit>,
     /// What the answer does not take into account.
     pub caveats: Vec<String>,
 }
@@ -347,6 +350,7 @@ mod tests {
             next: next.iter().map(|number| host(*number, 0).arn).collect(),
             hosts,
             changes: Vec::new(),
+            providers: Vec::new(),
             caveats: vec!["one thing".into()],
         }
     }

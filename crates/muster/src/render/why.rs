@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use fleet::capacity::share::ShareFit;
 use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
@@ -9,11 +10,12 @@ use serde_json::Value;
 
 use super::{
     Format,
-    capacity::title,
+    capacity::{short, title},
     colour, escape,
     fit::{ChangeLine, HostLine, Subject, write_caveats, write_changes, write_each, write_hosts},
     moment,
 };
+use crate::placement_failures::PlacementFailure;
 
 /// Why tasks are not placed. Field names of all that follow are an interface: add, never rename.
 #[derive(Clone, Debug, Serialize)]
@@ -40,12 +42,16 @@ pub struct Why {
     pub aws: Option<Said>,
     /// The service's newest events, the newest first.
     pub events: Vec<Event>,
+    /// Placement failures that a muster heard of by EventBridge, the newest first; of the last hours.
+    pub heard: Vec<PlacementFailure>,
     /// Each host's verdict.
     pub hosts: Vec<HostLine>,
     /// The smallest change after which nothing is missing.
     pub smallest: Option<ChangeLine>,
     /// All that are known, the least disturbing first.
     pub changes: Vec<ChangeLine>,
+    /// Each of several capacity providers that tasks are shared out among; else empty.
+    pub providers: Vec<ShareFit>,
     /// What the answer does not take into account.
     pub caveats: Vec<String>,
 }
@@ -172,9 +178,25 @@ fn write_one(out: &mut dyn Write, why: &Why) -> io::Result<()> {
         let line = format!("  event: {at}{}", escape::clean(&event.message));
         writeln!(out, "{}", line.style(colour::quiet()))?;
     }
+    if let Some(newest) = why.heard.first() {
+        let line = format!("  {}", heard_words(newest, &why.heard, why.at));
+        writeln!(out, "{}", escape::clean(&line).style(colour::quiet()))?;
+    }
     write_hosts(out, &why.hosts)?;
     write_changes(out, &why.changes)?;
     write_caveats(out, &why.caveats)
+}
+
+/// `heard by EventBridge: 15:04:31Z RESOURCE:ENI, closest 1184132432897dbb341e32234fed263e; 3 times since 14:50:12Z`.
+fn heard_words(newest: &PlacementFailure, heard: &[PlacementFailure], now: Timestamp) -> String {
+    let reason = if newest.reason.is_empty() { "no reason" } else { &newest.reason };
+    let hosts: Vec<&str> = newest.hosts.iter().map(|arn| short(arn)).collect();
+    let closest = if hosts.is_empty() { String::new() } else { format!(", closest {}", hosts.join(", ")) };
+    let often = match heard.last() {
+        Some(first) if heard.len() > 1 => format!("; {} times since {}", heard.len(), moment::clock(first.at, now)),
+        _ => String::new(),
+    };
+    format!("heard by EventBridge: {} {reason}{closest}{often}", moment::clock(newest.at, now))
 }
 
 fn write_task(out: &mut dyn Write, task: &TaskTold) -> io::Result<()> {
@@ -218,6 +240,14 @@ mod tests {
             sure: 0,
             aws: Some(Said { reason: text(), sentence: text(), at: None }),
             events: vec![Event { at: None, message: text() }],
+            heard: vec![PlacementFailure {
+                at: "2026-10-02T08:11:00Z".parse().unwrap(),
+                cluster: text(),
+                service: text(),
+                reason: text(),
+                hosts: vec![text()],
+            }],
+            providers: Vec::new(),
             hosts: vec![HostLine {
                 arn: text(),
                 ec2_instance_id: Some(text()),

@@ -150,11 +150,13 @@ fn cluster_hosts(simulation: &mut Simulation, cluster: ClusterId) -> Answered {
 fn cluster_tasks(simulation: &mut Simulation, cluster: ClusterId) -> Answered {
     let (place, arn) =
         simulation.world.cluster(cluster).map_or((PlaceId(0), String::new()), |found| (found.place, found.arn.clone()));
-    // ListTasks lists those that are to run, and with another call those that are being stopped.
     let alive = |task: &TaskId| simulation.world.task(*task).is_some_and(|it| it.said.last != TaskStatus::Stopped);
     let tasks: Vec<TaskId> = simulation.world.tasks_of_cluster(cluster).filter(alive).collect();
+    let to_run = |task: &&TaskId| simulation.world.task(**task).is_some_and(|it| it.said.desired_running);
+    let to_run = tasks.iter().filter(to_run).count();
     let mut asking = Asking { simulation, place, scope: Scope::ClusterTasks(Text::Owned(arn)) };
-    asking.call("ecs:ListTasks", pages(tasks.len(), 100))?;
+    // ListTasks lists those that are to run, and with another call those that are being stopped.
+    asking.call("ecs:ListTasks", pages(to_run, 100) + pages(tasks.len() - to_run, 100))?;
     if !tasks.is_empty() {
         asking.call("ecs:DescribeTasks", pages(tasks.len(), 100))?;
     }

@@ -108,7 +108,7 @@ pub fn observation<'a>(world: &'a World, page: &'a Page, spans: &Spans, change: 
             let group = page.name(spans, 2);
             Fact::Task(task(world, &now, page.name(spans, 0), Some(page.name(spans, 1)), Some(group)))
         }
-        What::Service { service, action, .. } => {
+        What::Service { service, action, closest } => {
             let cluster = world.service(service).map_or(Text::Borrowed(""), |it| cluster_arn(world, it.cluster));
             let (level, name, reason) = match action {
                 ServiceAction::SteadyState => ("INFO", "SERVICE_STEADY_STATE", None),
@@ -121,6 +121,7 @@ pub fn observation<'a>(world: &'a World, page: &'a Page, spans: &Spans, change: 
                 name: Text::Borrowed(name),
                 reason: reason.map(Text::Borrowed),
                 created_at: Some(Text::Owned(change.at.iso_millis())),
+                hosts: closest.into_iter().flatten().map(|host| Text::Owned(world.host_arn(host))).collect(),
             })
         }
         What::Deployment { deployment, rollout, .. } => Fact::Deployment(DeploymentFact {

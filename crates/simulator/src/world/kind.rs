@@ -61,7 +61,7 @@ pub const KINDS: &[Kind] = &[
     arm(kind("c7g.xlarge", 4, 7_580, 4, 18)),
     Kind { gpus: 1, ..kind("g4dn.xlarge", 4, 15_500, 3, 0) },
     Kind { gpus: 4, ..kind("g4dn.12xlarge", 48, 189_000, 8, 0) },
-    Kind { gpus: 1, ..kind("g5.xlarge", 4, 15_400, 4, 6) },
+    Kind { gpus: 1, ..kind("g5.xlarge", 4, 15_400, 4, 4) },
     Kind { gpus: 8, cards: 4, ..kind("p4d.24xlarge", 96, 1_140_000, 60, 62) },
     // Types that no table lists: new ones, and one whose limits make no sense.
     kind("q9z.large", 2, 7_600, 5, 11),
@@ -97,8 +97,9 @@ impl Kind {
         }
     }
 
-    /// Memory as EC2 names it, in MiB: whole steps of 4 GiB, of which the agent registers a little less.
+    /// Memory as EC2 names it, in MiB: whole GiB a vCPU, of which the agent registers a little less.
     pub fn nominal_mib(&self) -> i32 {
-        if self.memory_mib < 4_000 { self.memory_mib } else { (self.memory_mib + 4_095) / 4_096 * 4_096 }
+        let vcpus = self.cpu / 1_024;
+        if vcpus == 0 { self.memory_mib } else { (self.memory_mib / vcpus + 1_023) / 1_024 * 1_024 * vcpus }
     }
 }

@@ -163,6 +163,7 @@ fn service_action<'a>(
     envelope: &Envelope<'a>,
 ) -> Result<ServiceActionFact<'a>, Undecodable> {
     let (mut cluster, mut level, mut name, mut reason, mut created_at) = (None, None, None, None, None);
+    let mut hosts = Vec::new();
     let mut first = cursor.object("detail")?;
     while let Some(key) = cursor.key(&mut first)? {
         match &*key {
@@ -171,6 +172,13 @@ fn service_action<'a>(
             b"eventName" => name = cursor.text("detail.eventName")?,
             b"reason" => reason = cursor.text("detail.reason")?,
             b"createdAt" => created_at = cursor.text("detail.createdAt")?,
+            b"containerInstanceArns" => {
+                if let Some(mut first) = cursor.array("detail.containerInstanceArns")? {
+                    while cursor.element(&mut first)? {
+                        hosts.extend(cursor.text("detail.containerInstanceArns[]")?);
+                    }
+                }
+            }
             _ => cursor.skip()?,
         }
     }
@@ -181,6 +189,7 @@ fn service_action<'a>(
         name: filled(name, "detail.eventName")?,
         reason,
         created_at,
+        hosts,
     })
 }
 

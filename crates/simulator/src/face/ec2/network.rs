@@ -16,19 +16,72 @@ pub(super) fn subnets(world: &World, scope: &Scope, params: &Params, w: &mut Wri
         let what = format!("The subnet ID '{missing}' does not exist");
         return Err(ServiceError::new("InvalidSubnetID.NotFound", what));
     }
-    let shown =
-        zones.iter().enumerate().filter(|(_, zone)| wanted.is_empty() || wanted.contains(&zone.subnet.as_str()));
+    let mut shown: Vec<(usize, &Zone)> = zones.iter().enumerate().collect();
+    shown.retain(|(_, zone)| wanted.is_empty() || wanted.contains(&zone.subnet.as_str()));
+    for (name, values) in filters(params) {
+        let value_of = |number: usize, zone: &Zone| match name.as_str() {
+            "subnet-id" => Some(zone.subnet.clone()),
+            "vpc-id" => place.map(|place| place.vpc.clone()),
+            "availability-zone" | "availabilityZone" => Some(zone.name.clone()),
+            "state" => Some("available".to_owned()),
+            "owner-id" => Some(scope.account().to_owned()),
+            "cidr-block" | "cidr" | "cidrBlock" => Some(cidr(zone)),
+            "available-ip-address-count" => scope.place.map(|it| world.free_addresses(it, number as u8).to_string()),
+            // Subnets have no tags here: what asks for some finds none.
+            _ => None,
+        };
+        let known = ["subnet-id", "vpc-id", "availability-zone", "availabilityZone", "state", "owner-id", "cidr-block"];
+        let known = known.contains(&name.as_str()) || ["cidr", "cidrBlock", "tag-key"].contains(&name.as_str());
+        if !known && name != "available-ip-address-count" && !name.starts_with("tag:") {
+            return Err(unknown_filter(&name));
+        }
+        shown.retain(|(number, zone)| {
+            value_of(*number, zone).is_some_and(|value| values.iter().any(|pattern| alike(pattern, &value)))
+        });
+    }
+    let (shown, next) = super::page_of(params, shown)?;
     w.list("subnetSet", "item", shown, |w, (number, zone)| {
         let free = scope.place.map_or(0, |place| world.free_addresses(place, number as u8));
         w.text("subnetId", &zone.subnet);
         w.text("state", "available");
         w.text("vpcId", place.map_or("", |place| &place.vpc));
-        w.text("cidrBlock", &format!("10.{}.0.0/18", zone.net));
+        w.text("cidrBlock", &cidr(zone));
         w.text("availableIpAddressCount", &free.to_string());
         w.text("availabilityZone", &zone.name);
         w.text("ownerId", scope.account());
     });
+    if let Some(next) = next {
+        w.text("nextToken", &next);
+    }
     Ok(())
+}
+
+fn cidr(zone: &Zone) -> String {
+    format!("10.{}.0.0/18", zone.net)
+}
+
+/// Whether a value is like a filter's: `*` stands for any text, `?` for any character.
+fn alike(pattern: &str, value: &str) -> bool {
+    let (pattern, value): (Vec<char>, Vec<char>) = (pattern.chars().collect(), value.chars().collect());
+    let (mut at, mut from, mut back) = (0, 0, None);
+    while from < value.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                back = Some((at, from));
+                at += 1;
+            }
+            Some(letter) if *letter == '?' || *letter == value[from] => (at, from) = (at + 1, from + 1),
+            _ => match back {
+                // The last `*` takes one character more.
+                Some((star, taken)) => {
+                    back = Some((star, taken + 1));
+                    (at, from) = (star + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == '*')
 }
 
 /// One interface to be shown.
