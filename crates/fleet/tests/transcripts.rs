@@ -543,6 +543,69 @@ fn a_late_event_is_waited_for_as_long_as_a_punctual_one() {
     assert!(out.contains("look at web-1 in ECS") && !out.contains("decided"), "{out}");
 }
 
+/// EC2 may tell that a machine is on its way out before the call that ended it has come back, which ends its case. The
+/// budget is used until the group's new machine is there all the same.
+#[test]
+fn a_replacement_whose_case_is_over_before_its_call_still_uses_the_budget_until_the_new_machine_is_there() {
+    let held =
+        |out: &str| out.contains("case 2 decided, agent-lost (confidence High): HOLD: the budget is used up: 1 of");
+    let mut story = Story::new();
+    let out = after_the_case(&mut story, "done: accepted");
+    assert!(held(&out), "{out}");
+    story.play("12:22:00 group web-9 InService asg-1");
+    story.play("12:22:01 event web-9 connected v1");
+    story.play("12:22:10 tick");
+    story.play("12:22:11 look web-2 disconnected v2");
+    story.play("12:22:11 machine web-2 running ok");
+    story.play("12:22:11 ping web-2 lost");
+    let out = story.play("12:22:15 tick");
+    assert!(out.contains("case 2 decided, agent-lost (confidence High): WILL drain"), "{out}");
+
+    let out =
+        after_the_case(&mut Story::new(), "denied: autoscaling:TerminateInstanceInAutoScalingGroup is not allowed");
+    assert!(!held(&out) && out.contains("WILL drain"), "nothing was ended, nothing is waited for: {out}");
+}
+
+/// web-8 is being replaced, and its case is over before the call that ends it has this outcome. What is decided about
+/// web-2, lost as well, a minute later.
+fn after_the_case(story: &mut Story, outcome: &str) -> String {
+    let told = format!("12:20:18 acted 2 {outcome}");
+    let mut out = String::new();
+    for line in [
+        "12:00:00 sweep web-1 connected v1; web-2 connected v1; web-3 connected v1; web-4 connected v1",
+        "12:00:00 policy mode=act",
+        "12:00:01 group web-1 InService asg-1",
+        "12:00:02 group web-2 InService asg-1",
+        "12:00:02 group web-8 InService asg-1",
+        "12:10:05 tick",
+        "12:10:06 sweep web-1 connected v1; web-2 connected v1; web-3 connected v1; web-4 connected v1",
+        "12:10:06 machine web-8 running ok",
+        "12:10:10 tick",
+        "12:10:11 sweep web-1 connected v1; web-2 connected v1; web-3 connected v1; web-4 connected v1",
+        "12:10:11 machine web-8 running ok",
+        "12:11:00 event web-2 disconnected v2",
+        "12:14:05 tick",
+        "12:14:06 look web-2 disconnected v2",
+        "12:14:06 machine web-2 running ok",
+        "12:14:06 ping web-2 lost",
+        "12:20:10 tick",
+        "12:20:11 sweep web-1 connected v1; web-2 disconnected v2; web-3 connected v1; web-4 connected v1",
+        "12:20:11 machine web-8 running ok",
+        "12:20:15 tick",
+        "12:20:16 acted 1 saved",
+        "12:20:17 group web-8 Terminating asg-1",
+        &told,
+        "12:21:05 tick",
+        "12:21:06 look web-2 disconnected v2",
+        "12:21:06 machine web-2 running ok",
+        "12:21:06 ping web-2 lost",
+        "12:21:10 tick",
+    ] {
+        out = story.play(line);
+    }
+    out
+}
+
 /// A call that fails whenever it is made is made three times, each after a longer pause, and then the next rung is taken.
 #[test]
 fn a_step_that_always_fails_is_tried_three_times_and_then_given_up() {

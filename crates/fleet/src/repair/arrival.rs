@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Locality,
+    Locality, Replacement,
     plan::{Repair, Step},
 };
 use crate::{
     case::Subject,
     host::{Agent, Millis},
     names::Name,
-    remedy::Remedy,
+    remedy::{Remedy, act::IntentId},
     slab::Slot,
     state::Fleet,
     timer::Timer,
@@ -33,14 +33,44 @@ pub(crate) struct Arrival {
 impl Fleet {
     /// From now on a new machine is waited for.
     pub(crate) fn expect_arrival(&mut self, subject: Subject) {
-        let place = self.locality(subject);
-        if place.group.is_none() {
-            return;
+        if let Some(arrival) = self.arrival_in_place_of(subject) {
+            self.await_arrival(arrival);
         }
-        let values = self.values_of(subject);
+    }
+
+    /// The machine that a group makes in place of this one, if one of a group is meant.
+    pub(crate) fn arrival_in_place_of(&self, subject: Subject) -> Option<Arrival> {
+        let place = self.locality(subject);
+        place.group?;
         let until = self.now + i64::from(self.policy.replacement.arrival_secs) * 1000;
-        self.repairs.arrivals.push(Arrival { since: self.now, until, place, values });
-        self.timers.set(until, Timer::Arrivals);
+        Some(Arrival { since: self.now, until, place, values: self.values_of(subject) })
+    }
+
+    fn await_arrival(&mut self, arrival: Arrival) {
+        self.timers.set(arrival.until, Timer::Arrivals);
+        self.repairs.arrivals.push(arrival);
+    }
+
+    /// A case is over while a call that may end its machine is under way: EC2 may have told of the end before the call had
+    /// its outcome. The budget is used until the new machine is there all the same.
+    pub(crate) fn expect_arrival_of(&mut self, intent: IntentId) {
+        let open = self.repairs.open.get_mut(&intent).and_then(|open| open.replacement.as_mut());
+        let Some(replacement) = open.filter(|replacement| !replacement.awaited) else { return };
+        replacement.awaited = true;
+        let arrival = replacement.arrival.clone();
+        self.await_arrival(arrival);
+    }
+
+    /// What became of a call that was to end a machine, after its case had gone another way.
+    pub(crate) fn settle_arrival(&mut self, replacement: Replacement, happened: bool) {
+        let Replacement { arrival, awaited } = replacement;
+        match (happened, awaited) {
+            (true, false) => self.await_arrival(arrival),
+            (false, true) => {
+                self.repairs.arrivals.retain(|other| other.since != arrival.since || other.place != arrival.place)
+            }
+            _ => {}
+        }
     }
 
     /// A host has registered, or its agent has connected: perhaps it is one that was waited for.

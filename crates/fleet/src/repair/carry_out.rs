@@ -1,7 +1,7 @@
 //! Carrying a remedy out: one step after the other, each looked at anew before it begins.
 
 use super::{
-    Open, Tried,
+    Open, Replacement, Tried,
     plan::{Repair, Step, deadline_secs, steps},
 };
 use crate::{
@@ -411,6 +411,9 @@ impl Fleet {
         let subject = case.subject;
         let (id, drained) = (case.id, case.work().drained);
         if let Some(repair) = case.repair().cloned() {
+            if let Some(intent) = repair.intent {
+                self.expect_arrival_of(intent);
+            }
             self.undo(slot, effects);
             if repair.performed && repair.remedy != Remedy::Replace {
                 let values = self.values_of(subject);
@@ -447,8 +450,18 @@ impl Fleet {
             self.lay_hands_on(intent.case);
         }
         effects.push(Effect::Record(Record::Intended { intent: Box::new(intent.clone()) }));
-        self.repairs.open.insert(intent.id, Open { intent: intent.clone(), slot });
+        let replacement = self.replacement_after(&intent, slot);
+        self.repairs.open.insert(intent.id, Open { intent: intent.clone(), slot, replacement });
         effects.push(Effect::Act(intent));
+    }
+
+    /// The machine that a group launches by itself when this intent ends one. A group that was raised first has it already.
+    fn replacement_after(&self, intent: &Intent, slot: Slot) -> Option<Replacement> {
+        if intent.remedy != Remedy::Replace || !intent.act.ends_machine() {
+            return None;
+        }
+        let case = self.cases.get(slot).filter(|case| case.repair().is_some_and(|repair| repair.raised.is_none()))?;
+        Some(Replacement { arrival: self.arrival_in_place_of(case.subject)?, awaited: false })
     }
 
     /// A new intent with the next number.

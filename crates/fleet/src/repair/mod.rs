@@ -77,6 +77,16 @@ pub(crate) struct Open {
     pub(crate) intent: Intent,
     /// The case's slot, to be believed only if the case there still has the intent's number.
     pub(crate) slot: Slot,
+    /// The machine that its group will launch when this ends one.
+    pub(crate) replacement: Option<Replacement>,
+}
+
+/// A machine that a group will launch if a call under way ends another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Replacement {
+    pub(crate) arrival: Arrival,
+    /// It is waited for already: the case was over before the call had an outcome.
+    pub(crate) awaited: bool,
 }
 
 /// A disturbance that began.

@@ -1,6 +1,6 @@
 //! What came of an intent, and what follows from it.
 
-use super::plan::Step;
+use super::{Open, Replacement, plan::Step};
 use crate::{
     case::duration_words,
     effect::Effect,
@@ -28,10 +28,10 @@ impl Fleet {
     pub(crate) fn acted(&mut self, outcome: &Outcome<'_>, effects: &mut Vec<Effect>) {
         // An outcome told twice, as after a crash, finds nothing open the second time.
         let Some(open) = self.repairs.open.remove(&outcome.intent) else { return };
-        let intent = open.intent;
+        let Open { intent, slot, replacement } = open;
         let result = &outcome.result;
         let at = effects.len();
-        let so = self.follow(&intent, open.slot, result, effects);
+        let so = self.follow(&intent, slot, replacement, result, effects);
         let ended = Record::Ended {
             case: intent.case,
             intent: intent.id,
@@ -43,7 +43,14 @@ impl Fleet {
         effects.insert(at, Effect::Record(ended));
     }
 
-    fn follow(&mut self, intent: &Intent, slot: Slot, result: &ActResult<'_>, effects: &mut Vec<Effect>) -> String {
+    fn follow(
+        &mut self,
+        intent: &Intent,
+        slot: Slot,
+        replacement: Option<Replacement>,
+        result: &ActResult<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> String {
         let worked = matches!(result, ActResult::Done { .. } | ActResult::Saved { .. } | ActResult::Gone { .. });
         if let Some(so) = self.undone(intent, worked, result.says(), effects) {
             return so;
@@ -52,7 +59,7 @@ impl Fleet {
             case.id == intent.case && case.repair().is_some_and(|repair| repair.intent == Some(intent.id))
         });
         if !awaited {
-            return self.outlived(intent, result, effects);
+            return self.outlived(intent, replacement, result, effects);
         }
         match result {
             ActResult::Done { .. } | ActResult::Saved { .. } => self.step_is_done(slot, intent, effects),
@@ -199,12 +206,23 @@ impl Fleet {
     }
 
     /// The case was closed, or went another way, while the call was under way: what it may have prepared is undone.
-    fn outlived(&mut self, intent: &Intent, result: &ActResult<'_>, effects: &mut Vec<Effect>) -> String {
+    fn outlived(
+        &mut self,
+        intent: &Intent,
+        replacement: Option<Replacement>,
+        result: &ActResult<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> String {
         let may_have_happened = match result {
             ActResult::Done { .. } => true,
             ActResult::Failed { may_have_happened, .. } => *may_have_happened,
             _ => false,
         };
+        if let Some(replacement) = replacement {
+            // A machine that is gone is replaced whoever ended it.
+            let gone = matches!(result, ActResult::Gone { .. });
+            self.settle_arrival(replacement, may_have_happened || gone);
+        }
         if !may_have_happened {
             return "nothing: the case went another way meanwhile".to_owned();
         }
