@@ -112,10 +112,13 @@ fn budgets(random: &mut Random) -> Value {
 }
 
 fn replacement(random: &mut Random) -> Value {
+    let drain_secs = random.between(120, 1_200);
+    let (scale_up_first, by_health) = (random.chance(0.3), random.chance(0.2));
     json!({
-        "drain_secs": random.between(120, 1_200),
-        "scale_up_first": random.chance(0.3),
-        "by_health": random.chance(0.2),
+        "drain_secs": drain_secs,
+        "scale_up_first": scale_up_first,
+        // Both together are refused when a configuration is read.
+        "by_health": by_health && !scale_up_first,
         "outside_groups": random.chance(0.2),
         "arrival_secs": random.between(420, 1_200),
     })
