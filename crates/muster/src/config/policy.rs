@@ -132,6 +132,7 @@ impl PolicySection {
             protection: _,
             replacement: _,
             routing: _,
+            headroom: _,
         } = Policy::default();
         let mut section = Self {
             mode,
