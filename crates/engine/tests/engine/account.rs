@@ -186,6 +186,8 @@ impl Cloud for Account {
             Look::Tasks { .. } => "tasks",
             Look::Machines { .. } => "machines",
             Look::Pings { .. } => "pings",
+            Look::Groups { .. } => "groups",
+            Look::Demand { .. } => "demand",
         };
         self.say(format!("look at {word}"));
         let script = *self.looks.lock().unwrap();
