@@ -300,6 +300,8 @@ impl Cloud for Account {
                 (Scope::Machines(place.into()), ids.iter().filter_map(|id| self.machine(id)).collect())
             }
             Look::Pings { place, .. } => (Scope::Pings(place.into()), Vec::new()),
+            Look::Groups { place, .. } => (Scope::Groups(place.into()), Vec::new()),
+            Look::Demand { cluster, .. } => (Scope::Demand { cluster: cluster.into() }, Vec::new()),
         };
         swept(scope, Source::Look, false, facts)
     }

@@ -136,6 +136,23 @@ def test_a_group_is_sized_within_its_bounds_and_only_from_what_it_was(aws, muste
     assert muster.act({"set-desired": {"from": 1, "to": 2}}, hosts[0], group="nowhere")[0] == "gone"
 
 
+def test_a_policy_of_the_group_adds_machines_once_and_only_from_what_the_group_was(aws, muster, hosts):
+    aws.client("autoscaling").put_scaling_policy(
+        AutoScalingGroupName=GROUP,
+        PolicyName="add-one",
+        PolicyType="SimpleScaling",
+        AdjustmentType="ChangeInCapacity",
+        ScalingAdjustment=1,
+    )
+    step = {"execute-policy": {"policy": "add-one", "from": 3}}
+    assert muster.act(step, hosts[0], group=GROUP)[0] == "done"
+    assert aws.group(GROUP)["DesiredCapacity"] == 4
+    assert muster.act(step, hosts[0], again=True, group=GROUP)[0] == "done"
+    assert muster.act(step, hosts[0], group=GROUP)[0] == "unfit"
+    assert aws.called("ExecutePolicy") == 1
+    assert aws.group(GROUP)["DesiredCapacity"] == 4
+
+
 def test_a_suspended_group_is_not_asked_to_replace(aws, muster, hosts):
     aws.client("autoscaling").suspend_processes(AutoScalingGroupName=GROUP, ScalingProcesses=["Launch"])
     kind, said = muster.act({"terminate-in-group": {"shrink": False}}, hosts[0], group=GROUP)

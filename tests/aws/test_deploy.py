@@ -109,7 +109,9 @@ def test_what_changes_something_is_confined_by_a_resource_or_a_condition(role):
 
 
 def test_only_what_is_tagged_for_it_can_be_ended_rebooted_or_sent_commands():
-    for action in ("TerminateInstanceInAutoScalingGroup", "TerminateInstances", "RebootInstances", "SetDesiredCapacity"):
+    for action in (
+        "TerminateInstanceInAutoScalingGroup", "TerminateInstances", "RebootInstances", "SetDesiredCapacity", "ExecutePolicy"
+    ):
         (statement,) = [it for it in statements("act") if any(found.endswith(f":{action}") for found in it["Action"])]
         ((tag, value),) = statement["Condition"]["StringEquals"].items()
         assert tag.endswith("ResourceTag/muster:managed") and value == "true", action

@@ -20,6 +20,7 @@ use crate::{
     accounts::{self, ConnectError, Place},
     act::{self, custom::CustomWebhook},
     actors::{Actors, ObservedOnly},
+    autoscaling::DESCRIBE_GROUPS,
     call::{CallCount, Calls},
     ec2::DESCRIBE_STATUS,
     ecs::{DESCRIBE_HOSTS, DESCRIBE_TASKS},
@@ -29,6 +30,7 @@ use crate::{
     settings::Settings,
     ssm::DESCRIBE_INFORMATION,
     sweep,
+    told::DESCRIBE_DEFINITION,
 };
 
 /// Gets hold of credentials, regions, roles and endpoints. Nothing is read from ECS yet.
@@ -142,6 +144,10 @@ impl Cloud for AwsCloud {
             }
             Look::Machines { place, .. } => (Scope::Machines(place.clone().into()), self.place_named(place)),
             Look::Pings { place, .. } => (Scope::Pings(place.clone().into()), self.place_named(place)),
+            Look::Groups { place, .. } => (Scope::Groups(place.clone().into()), self.place_named(place)),
+            Look::Demand { cluster, .. } => {
+                (Scope::Demand { cluster: cluster.clone().into() }, self.place_of_arn(cluster))
+            }
         };
         let Some(place) = place else {
             let message =
@@ -208,5 +214,13 @@ async fn read(place: &Place, look: Look) -> Read {
             let answer = place.ping_facts(&ids.into_iter().collect(), Source::Look).await;
             (DESCRIBE_INFORMATION, place.words(), answer)
         }
+        Look::Groups { names, .. } => match place.group_facts(&names, Source::Look).await {
+            Ok(found) => (DESCRIBE_GROUPS, place.words(), Ok(found)),
+            Err((action, refusal)) => (action, place.words(), Err(refusal)),
+        },
+        Look::Demand { cluster, of } => match place.demand_facts(&cluster, &of, Source::Look).await {
+            Ok(found) => (DESCRIBE_DEFINITION, of, Ok(found)),
+            Err((action, refusal)) => (action, of, Err(refusal)),
+        },
     }
 }

@@ -15,6 +15,7 @@
 //! | the calls of remedies, and what operators have written themselves | [`act`] |
 //! | what ECS says of services, task definitions and tasks, when somebody asks | [`told`] |
 //! | what EC2 says of instance types, subnets and interfaces, when somebody asks | [`supply`] |
+//! | groups as wholes and what copies need, where room is declared | `rooms` |
 //! | what is read before something is lost | `evidence` |
 //! | who is in charge, where several watch | [`lease`] |
 //! | figures for CloudWatch | [`metrics`] |
@@ -42,6 +43,7 @@ mod ecs;
 mod evidence;
 mod pages;
 mod queue;
+mod rooms;
 mod signed;
 mod ssm;
 mod sweep;

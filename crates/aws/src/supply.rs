@@ -100,7 +100,7 @@ impl Place {
     }
 
     /// The subnets whose id, or whose network's id, is one of these. Those that do not exist are left out.
-    async fn subnets(&self, filter: &str, ids: &BTreeSet<String>) -> Result<Vec<Fact<'static>>, Refusal> {
+    pub(crate) async fn subnets(&self, filter: &str, ids: &BTreeSet<String>) -> Result<Vec<Fact<'static>>, Refusal> {
         let ids: Vec<&String> = ids.iter().collect();
         let mut found = Vec::new();
         for chunk in ids.chunks(PER_CALL) {

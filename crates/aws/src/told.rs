@@ -103,7 +103,7 @@ fn nothing(action: &str, thing: &str, what: &str) -> NotRead {
 
 impl Place {
     /// One call of ECS, answered in its own JSON.
-    async fn told(&self, bucket: Bucket, action: &'static str, body: &Value) -> Result<Value, Refusal> {
+    pub(crate) async fn told(&self, bucket: Bucket, action: &'static str, body: &Value) -> Result<Value, Refusal> {
         let operation = action.rsplit(':').next().unwrap_or(action);
         let target = wire::json::target(TARGET, operation);
         self.caller.call(bucket, action, || self.ecs_json.json(&target, body)).await

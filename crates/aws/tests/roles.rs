@@ -129,7 +129,12 @@ fn account() -> Answers {
         .on("ListTasks", |_| Script::json(json!({"taskArns": [format!("{CLUSTER}/t").replace(":cluster", ":task")]})))
         .on("DescribeTasks", |_| Script::json(json!({"tasks": [], "failures": []})))
         .on("DescribeServices", |_| Script::json(json!({"services": [{"serviceName": "api"}], "failures": []})))
-        .on("DescribeTaskDefinition", |_| Script::json(json!({"taskDefinition": {"family": "api"}})))
+        .on("DescribeTaskDefinition", |_| {
+            Script::json(json!({"taskDefinition": {"family": "api", "containerDefinitions": []}}))
+        })
+        .on("ListServices", |_| Script::json(json!({"serviceArns": []})))
+        .on("DescribeScalingActivities", |_| xml("DescribeScalingActivities", "<Activities/>"))
+        .on("ExecutePolicy", |_| xml("ExecutePolicy", ""))
         .on("DescribeInstanceTypes", |_| {
             Script::xml("<DescribeInstanceTypesResponse><instanceTypeSet/></DescribeInstanceTypesResponse>")
         })
@@ -255,6 +260,12 @@ async fn everything(cloud: &AwsCloud) {
     sweep(cloud).await;
     let tasks = Look::Tasks { cluster: CLUSTER.to_owned(), arns: vec![CLUSTER.replace(":cluster", ":task")] };
     assert!(matches!(cloud.look(tasks).await, Answer::Swept(_)));
+    let groups = Look::Groups { place: format!("{ACCOUNT}/eu-central-1"), names: vec![GROUP.to_owned()] };
+    let room = Look::Demand { cluster: CLUSTER.to_owned(), of: "service:api".to_owned() };
+    for look in [groups, room] {
+        let answer = cloud.look(look).await;
+        assert!(matches!(answer, Answer::Swept(_)), "{answer:?}");
+    }
     assert_eq!(cloud.services(CLUSTER, &["api".to_owned()]).await.unwrap().len(), 1);
     assert_eq!(cloud.task_definition(CLUSTER, "api").await.unwrap().unwrap()["family"], "api");
     let wanted = Wanted { subnets: BTreeSet::from(["subnet-1".to_owned()]), ..Wanted::default() };
@@ -268,6 +279,7 @@ async fn everything(cloud: &AwsCloud) {
         let machine = if act == Act::Terminate { STRANGER } else { MACHINE };
         done(cloud, act, machine, false).await;
     }
+    done(cloud, Act::ExecutePolicy { policy: "add-two".to_owned(), from: 3 }, MACHINE, false).await;
     done(cloud, Act::Reboot, EXTERNAL, false).await;
     // After a crash: the command is looked for by its comment.
     done(cloud, Act::RestartAgent, MACHINE, true).await;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 pub use fleet::{
+    capacity::{placement::Placement, shape::TaskShape},
     effect::{Look, Notice, Severity},
     id,
     input::{FailureKind, Input, LookFailure, Scope, Sweep},

@@ -108,6 +108,23 @@ pub fn admit(fleet: &Fleet, observation: &Observation<'_>) -> Admission {
             }
             None => Admission::News,
         },
+        Fact::Group(fact) => {
+            let held = fleet.names.find(&format!("{}/{}", fact.place, fact.name));
+            match held.and_then(|name| fleet.keeping.groups.get(&name)) {
+                // The same again is younger: what is acted upon must be.
+                Some(held) if held.told_at <= at => Admission::News,
+                Some(_) => Admission::Stale,
+                None => Admission::Foreign,
+            }
+        }
+        Fact::Demand(fact) => {
+            let key = fleet.names.find(&fact.cluster).zip(fleet.names.find(&fact.of));
+            match key.and_then(|key| fleet.keeping.demands.get(&key)) {
+                Some(held) if held.told_at <= at => Admission::News,
+                Some(_) => Admission::Stale,
+                None => Admission::Foreign,
+            }
+        }
         Fact::InstanceMissing { arn } => known(fleet.find_host(arn).is_some()),
         Fact::TaskMissing { arn } => {
             known(Key::find_arn(&fleet.names, arn).and_then(|key| fleet.tasks.find(&key)).is_some())
@@ -350,7 +367,7 @@ fn absent(fleet: &Fleet, sweep: &Sweep<'_>) -> Vec<String> {
                     .collect(),
             )
         }
-        Scope::Pings(_) | Scope::Hosts { .. } | Scope::Tasks { .. } => Vec::new(),
+        Scope::Pings(_) | Scope::Hosts { .. } | Scope::Tasks { .. } | Scope::Demand { .. } => Vec::new(),
     }
 }
 

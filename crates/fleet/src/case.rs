@@ -10,7 +10,8 @@ use crate::{
     host::Millis,
     id::CaseId,
     journal::{Record, Stage, Trouble},
-    remedy::Decision,
+    keeping::PoolKey,
+    remedy::{Decision, Remedy},
     repair::{Work, plan::Repair},
     slab::Slot,
     state::{Fleet, stamp},
@@ -81,6 +82,8 @@ pub enum Subject {
     Machine(Slot),
     /// Hosts that share something.
     Cohort(CohortKey),
+    /// A declared headroom, with the group that keeps it.
+    Pool(PoolKey),
 }
 
 /// One open case.
@@ -276,6 +279,7 @@ impl Fleet {
         match subject {
             Subject::Host(slot) => self.hosts.get_mut(slot).map(|host| &mut host.first_case),
             Subject::Machine(slot) => self.machines.get_mut(slot).map(|machine| &mut machine.first_case),
+            Subject::Pool(key) => self.keeping.pools.get_mut(&key).map(|kept| &mut kept.first_case),
             Subject::Cohort(_) => None,
         }
     }
@@ -285,7 +289,7 @@ impl Fleet {
         match subject {
             Subject::Host(slot) => self.touch(slot),
             Subject::Machine(slot) => self.touch_machine(slot),
-            Subject::Cohort(_) => {}
+            Subject::Cohort(_) | Subject::Pool(_) => {}
         }
     }
 
@@ -374,8 +378,12 @@ impl Fleet {
             self.repair_is_over(slot, effects);
         }
         let Some(case) = self.cases.get(slot) else { return };
-        let replaced = case.repair().is_some_and(|repair| repair.ended);
-        let reason = &if replaced { format!("the machine was replaced: {reason}") } else { reason.to_owned() };
+        let ended = case.repair().filter(|repair| repair.ended).map(|repair| repair.remedy);
+        let reason = &match ended {
+            Some(Remedy::ScaleIn) => format!("the machine was ended, and its group is smaller by it: {reason}"),
+            Some(_) => format!("the machine was replaced: {reason}"),
+            None => reason.to_owned(),
+        };
         // Most cases are routine reconnects: of those, people are shown the number alone.
         let routine = case.trouble == Trouble::AgentAway && case.stage == Stage::Suspected;
         let view = if routine { None } else { self.case_view(slot, self.now) };
@@ -465,6 +473,7 @@ impl Fleet {
                 };
                 (format!("{} {}", shared.word(), self.short(value)), cluster, None)
             }
+            Subject::Pool(key) => (self.pool_text(key), self.names.text(key.cluster).to_owned(), None),
         }
     }
 

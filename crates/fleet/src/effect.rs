@@ -57,6 +57,22 @@ pub enum Look {
         /// At most 50 ids, `i-…` or `mi-…`.
         ids: Vec<String>,
     },
+    /// DescribeAutoScalingGroups and DescribeScalingActivities for at most 50 groups of one place: `Scope::Groups`, not
+    /// complete. Tells each group as a whole, and its members.
+    Groups {
+        /// `ACCOUNT/REGION`.
+        place: String,
+        /// At most 50 names.
+        names: Vec<String>,
+    },
+    /// What a copy of a service or of a task definition needs: DescribeServices, DescribeTaskDefinition, ListServices (the
+    /// daemons of the cluster), DescribeSubnets: `Scope::Demand`.
+    Demand {
+        /// Cluster ARN.
+        cluster: String,
+        /// `service:NAME` or `family:NAME`.
+        of: String,
+    },
 }
 
 /// A message to people. Where it goes is the shell's business.

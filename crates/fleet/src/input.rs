@@ -82,6 +82,12 @@ pub enum Scope<'a> {
     Groups(#[serde(borrow)] Text<'a>),
     /// SSM instance information of a place, `ACCOUNT/REGION`.
     Pings(#[serde(borrow)] Text<'a>),
+    /// What copies of something need that is to run in a cluster; never `complete`.
+    Demand {
+        /// Cluster ARN.
+        #[serde(borrow)]
+        cluster: Text<'a>,
+    },
 }
 
 /// A look that failed, sorted as the cloud's errors are.

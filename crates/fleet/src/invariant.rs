@@ -86,6 +86,9 @@ pub fn check(fleet: &Fleet) -> Vec<Violation> {
                 fleet.machines.get(machine).is_some_and(|m| fleet.cases_from(m.first_case).contains(&slot))
             }
             Subject::Cohort(_) => case.trouble == Trouble::Doubt,
+            Subject::Pool(key) => {
+                fleet.keeping.pools.get(&key).is_some_and(|kept| fleet.cases_from(kept.first_case).contains(&slot))
+            }
         };
         if !linked {
             wrong("books", format!("case {} is not in the list of its subject", case.id));

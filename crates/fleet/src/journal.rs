@@ -211,6 +211,10 @@ pub enum Trouble {
     DrainStuck,
     /// Too many at once.
     Doubt,
+    /// Less room than declared.
+    NoRoom,
+    /// More room than declared, for long: an empty host may go.
+    MuchRoom,
 }
 
 impl Trouble {
@@ -225,6 +229,8 @@ impl Trouble {
             Self::RegistrationFailed => "registration-failed",
             Self::DrainStuck => "drain-stuck",
             Self::Doubt => "doubt",
+            Self::NoRoom => "no-room",
+            Self::MuchRoom => "much-room",
         }
     }
 }

@@ -39,6 +39,12 @@ impl Fleet {
     /// Judges whomever a case is about.
     pub(crate) fn judge_subject(&self, subject: Subject, case: Option<Slot>, now: Millis) -> Judgement {
         match subject {
+            Subject::Pool(key) => {
+                let since = case.and_then(|slot| self.cases.get(slot)).map_or(now, |case| case.since);
+                let short = self.keeping.pools.get(&key).and_then(|kept| kept.short.clone());
+                let reason = short.unwrap_or_else(|| "there is room enough".to_owned());
+                Judgement::new(Verdict::ShortOfRoom, Confidence::Medium, since, reason)
+            }
             Subject::Host(slot) => match self.hosts.get(slot) {
                 Some(host) => self.judge(host, now),
                 None => Judgement::new(Verdict::Unknown, Confidence::Low, now, "the host is forgotten"),

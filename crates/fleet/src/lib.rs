@@ -14,6 +14,7 @@
 //! | open troubles and their one transition table; deadlines | [`case`], [`review`], [`timer`], [`look`] |
 //! | too many at once: doubt, named by its cohort | [`doubt`], [`cohort`] |
 //! | what may be done, and the single calls it is made of | [`remedy`] |
+//! | declared headroom, and the groups that keep it | [`keeping`] |
 //! | what is free, what fits and why not, when it runs out | [`capacity`] |
 //! | how much is waited and tolerated, what may be disturbed and when | [`policy`] |
 //! | what an operator may ask for | [`operator`] |
@@ -40,6 +41,7 @@ pub mod input;
 pub mod invariant;
 pub mod journal;
 pub mod judge;
+pub mod keeping;
 pub mod key;
 pub mod look;
 pub mod machine;

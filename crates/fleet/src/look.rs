@@ -12,6 +12,8 @@ use crate::{
 /// DescribeContainerInstances, DescribeTasks and DescribeInstanceStatus take 100 ids; DescribeInstanceInformation 50.
 const PER_CALL: usize = 100;
 const PINGS_PER_CALL: usize = 50;
+/// DescribeAutoScalingGroups takes 50 names.
+const GROUPS_PER_CALL: usize = 50;
 
 /// The wishes of the step under way.
 #[derive(Debug, Default)]
@@ -24,11 +26,20 @@ pub struct Wanted {
     pub machines: BTreeMap<Name, BTreeSet<Key>>,
     /// SSM pings by place.
     pub pings: BTreeMap<Name, BTreeSet<Key>>,
+    /// Auto Scaling groups, `ACCOUNT/REGION/GROUP`.
+    pub groups: BTreeSet<Name>,
+    /// What copies need, by cluster and by whose they are.
+    pub demands: BTreeSet<(Name, Name)>,
 }
 
 impl Wanted {
     fn is_empty(&self) -> bool {
-        self.hosts.is_empty() && self.tasks.is_empty() && self.machines.is_empty() && self.pings.is_empty()
+        self.hosts.is_empty()
+            && self.tasks.is_empty()
+            && self.machines.is_empty()
+            && self.pings.is_empty()
+            && self.groups.is_empty()
+            && self.demands.is_empty()
     }
 }
 
@@ -58,5 +69,23 @@ impl Fleet {
             .extend(batches(wanted.machines, PER_CALL).map(|(place, ids)| Effect::Look(Look::Machines { place, ids })));
         effects
             .extend(batches(wanted.pings, PINGS_PER_CALL).map(|(place, ids)| Effect::Look(Look::Pings { place, ids })));
+        let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for group in wanted.groups {
+            let text = names.text(group);
+            // ACCOUNT/REGION/GROUP; the name of a group may hold a slash.
+            let place = text.match_indices('/').nth(1).map_or(text.len(), |(at, _)| at);
+            let (place, name) = text.split_at(place);
+            groups.entry(place).or_default().push(name.trim_start_matches('/').to_owned());
+        }
+        for (place, mut groups) in groups {
+            groups.sort_unstable();
+            let batch =
+                |names: &[String]| Effect::Look(Look::Groups { place: place.to_owned(), names: names.to_vec() });
+            effects.extend(groups.chunks(GROUPS_PER_CALL).map(batch));
+        }
+        effects.extend(wanted.demands.into_iter().map(|(cluster, of)| {
+            let (cluster, of) = (names.text(cluster).to_owned(), names.text(of).to_owned());
+            Effect::Look(Look::Demand { cluster, of })
+        }));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     case::{NO_CASE, Opening, Signal, Subject},
-    effect::{Effect, Severity},
+    effect::Effect,
     host::{Agent, Host, Millis},
     id::{is_ec2_instance_id, is_external_id},
     journal::{Record, Stage, Trouble},
@@ -154,6 +154,8 @@ impl Fleet {
             Trouble::Flapping => "the agent has come to rest".to_owned(),
             Trouble::RegistrationFailed | Trouble::NeverRegistered => "the host has registered".to_owned(),
             Trouble::Doubt => "the hosts answer again".to_owned(),
+            Trouble::NoRoom => "there is room again".to_owned(),
+            Trouble::MuchRoom => "there is not too much room any more".to_owned(),
         }
     }
 
@@ -248,6 +250,16 @@ impl Fleet {
                     self.set_deadline(slot, calm_at.max(self.now + 1000));
                 }
             }
+            return;
+        }
+        if let Subject::Pool(_) = subject
+            && stage != Stage::Acting
+        {
+            if stage == Stage::Suspected && self.now - due > LEAP_MS {
+                self.set_deadline(slot, self.now + self.grace_ms(subject, trouble));
+                return;
+            }
+            self.keep_all(effects);
             return;
         }
         match stage {
@@ -362,7 +374,7 @@ impl Fleet {
     }
 
     /// How long a trouble may last before anybody looks, by the rules that fit.
-    fn grace_ms(&self, subject: Subject, trouble: Trouble) -> Millis {
+    pub(crate) fn grace_ms(&self, subject: Subject, trouble: Trouble) -> Millis {
         i64::from(self.terms_of(subject, trouble).grace_secs).max(1) * 1000
     }
 
@@ -377,7 +389,8 @@ impl Fleet {
 
     fn terms_of(&self, subject: Subject, trouble: Trouble) -> Terms<'_> {
         let cluster = self.locality(subject).cluster.map(|cluster| self.short(cluster)).unwrap_or_default();
-        self.policy.terms(cluster, trouble)
+        let terms = self.policy.terms(cluster, trouble);
+        Terms { mode: self.mode_of(subject, trouble).unwrap_or(terms.mode), ..terms }
     }
 
     /// Asks for a fresh look on behalf of a case, of all witnesses or of ECS alone, and comes back to it.
@@ -399,7 +412,7 @@ impl Fleet {
                 host.machine
             }
             Subject::Machine(machine_slot) => machine_slot,
-            Subject::Cohort(_) => return,
+            Subject::Cohort(_) | Subject::Pool(_) => return,
         };
         if machine_slot == NONE || !all_witnesses {
             return;
@@ -428,7 +441,7 @@ impl Fleet {
     }
 
     /// Weighs a case, writes the decision down if it is a new one, and begins what it says.
-    fn weigh_and_record(&mut self, slot: Slot, first: bool, effects: &mut Vec<Effect>) {
+    pub(crate) fn weigh_and_record(&mut self, slot: Slot, first: bool, effects: &mut Vec<Effect>) {
         let Some(case) = self.cases.get(slot) else { return };
         let judgement = self.judge_subject(case.subject, Some(slot), self.now);
         let (decision, terms, waits) = self.weigh_decision(slot, &judgement);
@@ -507,6 +520,7 @@ impl Fleet {
             Decision::Will { remedy, .. } => format!("muster will now {}", remedy.words()),
             Decision::Hold { because } => format!("nothing is done: {}", because.join("; ")),
         };
+        let severity = self.loudness(slot, &decision);
         effects.push(Effect::Record(Record::Decided {
             case: id,
             verdict: judgement.verdict,
@@ -515,7 +529,9 @@ impl Fleet {
             zombies,
         }));
         let text = format!("{text} is {}: {}; {what}", judgement.verdict, judgement.reasons.join("; "));
-        self.tell(slot, Severity::Critical, text, effects);
+        if let Some(severity) = severity {
+            self.tell(slot, severity, text, effects);
+        }
     }
 
     /// A host should have drained by now.
@@ -657,6 +673,13 @@ fn says_the_same(before: &Decision, now: &Decision) -> bool {
         (Decision::Hold { because: before }, Decision::Hold { because: now }) => {
             let words = |text: &String| text.chars().filter(|char| !char.is_ascii_digit()).collect::<String>();
             before.len() == now.len() && before.iter().zip(now).all(|(before, now)| words(before) == words(now))
+        }
+        // Room is counted anew each minute.
+        (Decision::Would { remedy: before, .. }, Decision::Would { remedy: now, .. })
+        | (Decision::Ask { remedy: before, .. }, Decision::Ask { remedy: now, .. })
+            if before.keeps_room() =>
+        {
+            before == now
         }
         _ => before == now,
     }

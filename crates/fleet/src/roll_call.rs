@@ -145,7 +145,7 @@ impl At<'_> {
             instance_type: fleet.names.owned(host.instance_type),
             ami: fleet.names.owned(host.ami),
             agent_version: fleet.names.owned(host.agent_version),
-            group: membership.and_then(|membership| membership.group).map(|group| fleet.group_name(group)),
+            group: membership.and_then(|membership| membership.group).map(|group| fleet.group_name(group).to_owned()),
             running_tasks: host.running_tasks,
             zombie_tasks: if judgement.verdict.answers() { Vec::new() } else { fleet.zombies(slot) },
             case: fleet.case_number(host.first_case),
@@ -171,17 +171,10 @@ impl At<'_> {
             instance_type: fleet.names.owned(membership.and_then(|membership| membership.instance_type)),
             ami: None,
             agent_version: None,
-            group: membership.and_then(|membership| membership.group).map(|group| fleet.group_name(group)),
+            group: membership.and_then(|membership| membership.group).map(|group| fleet.group_name(group).to_owned()),
             running_tasks: 0,
             zombie_tasks: Vec::new(),
             case: fleet.case_number(machine.first_case),
         }
-    }
-}
-
-impl Fleet {
-    /// The bare name of a group kept as `ACCOUNT/REGION/GROUP`.
-    fn group_name(&self, group: Name) -> String {
-        self.names.text(group).splitn(3, '/').nth(2).unwrap_or_default().to_owned()
     }
 }

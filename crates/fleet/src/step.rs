@@ -26,6 +26,7 @@ pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect>
     fleet.keep_heartbeat();
     let mut effects = Vec::new();
     fleet.keep_routes(&mut effects);
+    fleet.keep_rounds();
     match input {
         Input::Observed(observation) => fleet.observe(observation, None, &mut effects),
         Input::Swept(sweep) => fleet.sweep(sweep, &mut effects),
@@ -71,6 +72,7 @@ impl Fleet {
                 Timer::Group(number) => self.meet_group(number, at, effects),
                 Timer::Silence(number) => self.meet_silence(number),
                 Timer::Heartbeat => self.meet_heartbeat(at, effects),
+                Timer::Keeping => self.meet_keeping(at, effects),
             }
         }
     }

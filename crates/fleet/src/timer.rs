@@ -29,6 +29,8 @@ pub enum Timer {
     Silence(u32),
     /// The heartbeat is due.
     Heartbeat,
+    /// Declared headroom is weighed.
+    Keeping,
 }
 
 /// All deadlines.

@@ -40,10 +40,12 @@ pub enum Verdict {
     Doubt,
     /// Nobody has been able to look for too long.
     Unknown,
+    /// Of a declared headroom, and of no host: there is less room than declared.
+    ShortOfRoom,
 }
 
 impl Verdict {
-    /// All verdicts, in the order of their severity for people.
+    /// All verdicts on hosts, in the order of their severity for people.
     pub const ALL: [Self; 16] = [
         Self::Present,
         Self::Flapping,
@@ -82,6 +84,7 @@ impl Verdict {
             Self::ExternalOffline => "external-offline",
             Self::Doubt => "doubt",
             Self::Unknown => "unknown",
+            Self::ShortOfRoom => "short-of-room",
         }
     }
 

@@ -394,6 +394,8 @@ fn words(effect: &Effect) -> String {
             Look::Tasks { arns, .. } => format!("look at tasks {} in ECS", arns.join(", ")),
             Look::Machines { ids, .. } => format!("look at {} in EC2", ids.join(", ")),
             Look::Pings { ids, .. } => format!("look at {} in SSM", ids.join(", ")),
+            Look::Groups { names, .. } => format!("look at groups {}", names.join(", ")),
+            Look::Demand { of, .. } => format!("look at what {of} needs"),
         },
         Effect::Record(record) => match record {
             Record::CaseOpened { case, trouble, subject, reasons, .. } => {

@@ -168,6 +168,7 @@ impl Acting<'_> {
             Act::Drain => self.set_status(drain::Wanted::Draining).await,
             Act::Undrain => self.set_status(drain::Wanted::Active).await,
             Act::SetDesired { from, to } => self.set_desired(*from, *to).await,
+            Act::ExecutePolicy { policy, from } => self.execute_policy(policy, *from).await,
             Act::TerminateInGroup { shrink } => self.terminate_in_group(*shrink).await,
             Act::MarkUnhealthy => self.mark_unhealthy().await,
             Act::Terminate => self.terminate().await,

@@ -18,6 +18,7 @@ use crate::{
 pub(crate) const TERMINATE_IN_GROUP: &str = "autoscaling:TerminateInstanceInAutoScalingGroup";
 pub(crate) const SET_HEALTH: &str = "autoscaling:SetInstanceHealth";
 pub(crate) const SET_DESIRED: &str = "autoscaling:SetDesiredCapacity";
+pub(crate) const EXECUTE_POLICY: &str = "autoscaling:ExecutePolicy";
 pub(crate) const TERMINATE: &str = "ec2:TerminateInstances";
 
 /// Processes without which a machine is not ended, or not replaced.
@@ -138,6 +139,45 @@ impl Acting<'_> {
             Ok(_) => Ok(done(format!("the group {name} wants {to} machines instead of {from}"))),
             Err(stopped) => match stopped.refusal.code() {
                 Some("ValidationError") if stopped.refusal.says("not found") => Ok(gone(stopped.sentence())),
+                Some("ValidationError") => Ok(impossible(stopped.sentence())),
+                _ => Err(stopped),
+            },
+        }
+    }
+
+    /// Has the group's own scaling policy add machines, if the group's size still is what it was when this was decided. The
+    /// policy's cool-down is honoured.
+    pub(super) async fn execute_policy(&self, policy: &str, from: u32) -> Acted {
+        let Some(name) = self.intent.target.group.as_deref().filter(|name| is_group_name(name)) else {
+            return Ok(impossible(format!("{}: no Auto Scaling group is known for it", self.words())));
+        };
+        let Some(group) = self.group(name).await? else {
+            return Ok(gone(format!("Auto Scaling does not know the group {name}")));
+        };
+        let now = group.desired_capacity.and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+        if now > from && self.again {
+            return Ok(done(format!("the group {name} wants {now} machines already instead of {from}")));
+        }
+        if now != from {
+            return Ok(unfit(format!(
+                "the group {name} wants {now} machines by now, not {from}: somebody else sizes it"
+            )));
+        }
+        if let Some(process) = suspended(&group, &["Launch"]) {
+            return Ok(asleep(name, process));
+        }
+        let answer = self
+            .change(Bucket::AutoScalingChange, EXECUTE_POLICY, name, || async {
+                let request = self.actor.autoscaling.execute_policy().auto_scaling_group_name(name);
+                let request = request.policy_name(policy).honor_cooldown(true);
+                request.send().await.map_err(|error| Refusal::from_sdk(&error))
+            })
+            .await;
+        match answer {
+            Ok(_) => Ok(done(format!("the policy {policy} of the group {name} is executed"))),
+            Err(stopped) => match stopped.refusal.code() {
+                Some("ScalingActivityInProgress") => Ok(failed(stopped.sentence(), false)),
+                // No such policy, or one that only a metric can execute.
                 Some("ValidationError") => Ok(impossible(stopped.sentence())),
                 _ => Err(stopped),
             },

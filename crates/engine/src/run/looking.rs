@@ -163,6 +163,12 @@ pub(super) fn failed(look: &Look, trouble: Trouble) -> LookFailure<'static> {
         Look::Pings { place, ids } => {
             (Scope::Pings(place.clone().into()), format!("the pings of {} machines of {place}", ids.len()))
         }
+        Look::Groups { place, names } => {
+            (Scope::Groups(place.clone().into()), format!("{} Auto Scaling groups of {place}", names.len()))
+        }
+        Look::Demand { cluster, of } => {
+            (Scope::Demand { cluster: cluster.clone().into() }, format!("what a copy of {of} needs in {cluster}"))
+        }
     };
     let message = match trouble {
         Trouble::Panicked(panic) => {

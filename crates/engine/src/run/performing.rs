@@ -299,7 +299,10 @@ impl Performing {
 fn about(intent: &Intent) -> Vec<String> {
     let target = &intent.target;
     let mut about: Vec<String> = target.host.iter().chain(&target.machine).cloned().collect();
-    let sizes_group = matches!(intent.act, Act::SetDesired { .. } | Act::TerminateInGroup { .. } | Act::MarkUnhealthy);
+    let sizes_group = matches!(
+        intent.act,
+        Act::SetDesired { .. } | Act::ExecutePolicy { .. } | Act::TerminateInGroup { .. } | Act::MarkUnhealthy
+    );
     if sizes_group && let Some(group) = &target.group {
         about.push(format!("{}/{group}", target.place));
     }

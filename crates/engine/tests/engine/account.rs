@@ -166,6 +166,8 @@ impl Account {
                 });
                 (Scope::Pings(place.clone().into()), facts.collect())
             }
+            Look::Groups { place, .. } => (Scope::Groups(place.clone().into()), Vec::new()),
+            Look::Demand { cluster, .. } => (Scope::Demand { cluster: cluster.clone().into() }, Vec::new()),
         };
         let found = facts.into_iter().map(|fact| Observation { at, source: Source::Look, fact }).collect();
         Answer::Swept(Sweep { scope, started_at: at, found, unchanged: 0, complete: false, absent: Vec::new() })
@@ -184,6 +186,8 @@ impl Cloud for Account {
             Look::Tasks { .. } => "tasks",
             Look::Machines { .. } => "machines",
             Look::Pings { .. } => "pings",
+            Look::Groups { .. } => "groups",
+            Look::Demand { .. } => "demand",
         };
         self.say(format!("look at {word}"));
         let script = *self.looks.lock().unwrap();

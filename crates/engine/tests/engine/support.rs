@@ -217,6 +217,8 @@ impl Cloud for ScriptedCloud {
             Look::Tasks { cluster, .. } => Scope::Tasks { cluster: cluster.into() },
             Look::Machines { place, .. } => Scope::Machines(place.into()),
             Look::Pings { place, .. } => Scope::Pings(place.into()),
+            Look::Groups { place, .. } => Scope::Groups(place.into()),
+            Look::Demand { cluster, .. } => Scope::Demand { cluster: cluster.into() },
         };
         Answer::Failed(failure(scope, "the script has no answer to this look"))
     }

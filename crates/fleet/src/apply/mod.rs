@@ -86,6 +86,8 @@ impl Fleet {
             Fact::Interfaces(fact) => self.apply_interfaces(fact, road),
             Fact::InstanceType(fact) => self.apply_instance_type(fact),
             Fact::Subnet(fact) => self.apply_subnet(fact, road),
+            Fact::Group(fact) => self.apply_group(fact, road.looked_at.unwrap_or(road.at)),
+            Fact::Demand(fact) => self.apply_demand(fact, road.looked_at.unwrap_or(road.at)),
             Fact::ServiceAction(_) | Fact::Deployment(_) | Fact::LaunchFailed(_) | Fact::Unknown { .. } => {
                 if let Some(print) = crate::admission::content_print(observation) {
                     self.contents.remember(print);

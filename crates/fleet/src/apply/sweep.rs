@@ -85,7 +85,7 @@ impl Fleet {
             }
             Scope::Machines(_) => self.apply_ec2_state(id, Ec2State::Gone, road, effects),
             Scope::Groups(_) => self.leave_group(id, road, effects),
-            Scope::Pings(_) | Scope::Hosts { .. } | Scope::Tasks { .. } => {}
+            Scope::Pings(_) | Scope::Hosts { .. } | Scope::Tasks { .. } | Scope::Demand { .. } => {}
         }
     }
 

@@ -11,6 +11,7 @@ use super::eni::{SlotLimit, slot_limit};
 use crate::{
     case::NO_CASE,
     host::{Agent, Host},
+    journal::Trouble,
     names::Name,
     observation::InstanceStatus,
     slab::{NONE, Slot},
@@ -338,11 +339,22 @@ impl Fleet {
             _ if machine.is_some_and(|machine| machine.is_down()) => Availability::MachineDown,
             (_, Agent::Disconnected) => Availability::AgentLost,
             (_, Agent::Unknown) => Availability::AgentUnheard,
-            _ if host.first_case != NO_CASE || machine.is_some_and(|machine| machine.first_case != NO_CASE) => {
-                Availability::Suspected
-            }
+            _ if self.is_in_trouble(host.first_case) => Availability::Suspected,
+            _ if machine.is_some_and(|machine| machine.first_case != NO_CASE) => Availability::Suspected,
             _ => Availability::Open,
         }
+    }
+
+    /// Whether an open case speaks against a host. That it is one too many does not.
+    pub(crate) fn is_in_trouble(&self, first_case: Slot) -> bool {
+        let mut at = first_case;
+        while let Some(case) = self.cases.get(at) {
+            if case.trouble != Trouble::MuchRoom {
+                return true;
+            }
+            at = case.next_of_subject;
+        }
+        false
     }
 
     /// How many interfaces for tasks a host has; `None` when its type is not known. Outside of EC2 there are none.

@@ -52,6 +52,8 @@ impl Default for Declared {
 pub struct Pool {
     /// Copies that fit now, on hosts that can be relied on.
     pub copies_now: u64,
+    /// The same by zone, where each zone is to have the declared room; empty: `copies_now` alone counts.
+    pub zones: Vec<ZoneRoom>,
     /// Copies that fit on a host like these with nothing on it; 0: none, or not known.
     pub copies_per_host: u64,
     /// `DesiredCapacity` of the group.
@@ -75,6 +77,42 @@ pub struct Pool {
     /// Hosts without tasks but those of daemons, protected by nothing and in no trouble, the one to end first at the
     /// beginning: machine ids.
     pub empty: Vec<String>,
+}
+
+/// What room there is in one zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneRoom {
+    /// Its name.
+    pub zone: String,
+    /// Copies that fit there now, on hosts that can be relied on.
+    pub copies_now: u64,
+}
+
+impl Pool {
+    /// Each room that is to be kept.
+    fn rooms(&self) -> Vec<u64> {
+        match self.zones.as_slice() {
+            [] => vec![self.copies_now],
+            zones => zones.iter().map(|zone| zone.copies_now).collect(),
+        }
+    }
+
+    /// What is short of so many copies, in words; `None`: nothing is.
+    pub fn shortage(&self, copies: u32) -> Option<String> {
+        let wanted = u64::from(copies);
+        if self.zones.is_empty() {
+            return (self.copies_now < wanted)
+                .then(|| format!("there is room for {} of {wanted} copies", self.copies_now));
+        }
+        let short = self.zones.iter().filter(|zone| zone.copies_now < wanted);
+        let zones: Vec<String> = short.map(|zone| format!("{} in {}", zone.copies_now, zone.zone)).collect();
+        (!zones.is_empty()).then(|| format!("there is room for {} of {wanted} copies", zones.join(" and ")))
+    }
+
+    /// Hosts that have been asked for and have not come yet, as far as the group itself says.
+    pub fn coming(&self) -> u32 {
+        self.desired.saturating_sub(self.members)
+    }
 }
 
 /// What the keeper remembers of a pool.
@@ -131,32 +169,37 @@ pub enum Decision {
 /// Decides one step, and remembers it. Whoever does not carry a step out gives the memory back as it was.
 pub fn decide(declared: &Declared, pool: &Pool, memory: &mut Memory, now: Timestamp) -> Decision {
     let wanted = u64::from(declared.copies);
-    if pool.copies_now >= wanted {
-        return surplus(declared, pool, memory, now);
-    }
+    let Some(short) = pool.shortage(declared.copies) else { return surplus(declared, pool, memory, now) };
     memory.plenty_since = None;
-    let missing = wanted - pool.copies_now;
-    let short = format!("there is room for {} of {wanted} copies", pool.copies_now);
     if pool.copies_per_host == 0 {
         return hold(format!("{short}, but a host of this group with nothing on it would take none"), None);
     }
     // What is on its way is room to come: one shortage, one launch.
     let coming = coming(declared, pool, memory, now);
-    let hosts = missing.div_ceil(pool.copies_per_host);
+    let missing = pool.rooms().into_iter().map(|room| wanted.saturating_sub(room).div_ceil(pool.copies_per_host));
+    let hosts = missing.fold(0_u64, u64::saturating_add);
     let lacking = u32::try_from(hosts).unwrap_or(u32::MAX).saturating_sub(coming);
+    let failing = failing_until(declared, pool).filter(|until| *until > now);
     if lacking == 0 {
-        return hold(format!("{short}; {coming} more hosts are on their way"), launch_ends(declared, memory));
+        let fails = if failing.is_some() { fails_sentence(pool) } else { String::new() };
+        return hold(format!("{short}; {coming} more hosts are on their way{fails}"), launch_ends(declared, memory));
     }
     if pool.managed_scaling {
         let because = format!("{short}; managed scaling of the capacity provider decides how many hosts there are");
         return Decision::Advise { by: lacking, because };
     }
+    if coming > 0 {
+        // A group that changes is left alone: how much is still short shows when they are there.
+        let fails = if failing.is_some() { fails_sentence(pool) } else { String::new() };
+        let because =
+            format!("{short}; {coming} more hosts are on their way{fails}, and others are asked for after them");
+        return hold(because, launch_ends(declared, memory));
+    }
     if pool.launch_suspended {
         return hold(format!("{short}, but the group does not launch: its process Launch is suspended"), None);
     }
-    if let Some(until) = failing_until(declared, pool).filter(|until| *until > now) {
-        let because = format!("{short}, but launches fail here, {} in a row", pool.launch_failures.max(1));
-        return hold(because, Some(until));
+    if let Some(until) = failing {
+        return hold(format!("{short}{}", fails_sentence(pool)), Some(until));
     }
     if let Some(until) = memory.raised_at.map(|at| after(at, declared.cool_down_secs)).filter(|until| *until > now) {
         return hold(format!("{short}; the last step is not old enough"), Some(until));
@@ -185,6 +228,10 @@ fn coming(declared: &Declared, pool: &Pool, memory: &Memory, now: Timestamp) -> 
     pool.desired.max(decided).saturating_sub(pool.members)
 }
 
+fn fails_sentence(pool: &Pool) -> String {
+    format!(", but launches fail here, {} in a row", pool.launch_failures.max(1))
+}
+
 fn launch_ends(declared: &Declared, memory: &Memory) -> Option<Timestamp> {
     memory.raised_at.map(|at| after(at, declared.launch_secs))
 }
@@ -197,9 +244,9 @@ fn failing_until(declared: &Declared, pool: &Pool) -> Option<Timestamp> {
 
 /// More room than declared: one empty host goes, when that has been so for long enough, and long after the last step.
 fn surplus(declared: &Declared, pool: &Pool, memory: &mut Memory, now: Timestamp) -> Decision {
-    let spare = pool.copies_now - u64::from(declared.copies);
+    let spare = pool.rooms().into_iter().map(|room| room.saturating_sub(u64::from(declared.copies))).max();
     let floor = declared.min_hosts.max(pool.group_min);
-    let worth_it = pool.copies_per_host > 0 && spare >= pool.copies_per_host;
+    let worth_it = pool.copies_per_host > 0 && spare.is_some_and(|spare| spare >= pool.copies_per_host);
     if !declared.scale_in || !worth_it || pool.managed_scaling {
         memory.plenty_since = None;
         return Decision::Enough;
@@ -208,7 +255,8 @@ fn surplus(declared: &Declared, pool: &Pool, memory: &mut Memory, now: Timestamp
     let ripe = |at: Timestamp| after(at, declared.scale_in_after_secs);
     let last_step = memory.raised_at.into_iter().chain(memory.lowered_at).max();
     let until = last_step.map_or(ripe(since), |at| ripe(since).max(ripe(at)));
-    let much = format!("there is room for {} copies and {} are declared", pool.copies_now, declared.copies);
+    let each = if pool.zones.is_empty() { "" } else { " in each zone" };
+    let much = format!("there is room for {} copies and {}{each} are declared", pool.copies_now, declared.copies);
     if until > now {
         return hold(format!("{much}; that may not last"), Some(until));
     }

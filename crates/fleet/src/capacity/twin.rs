@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use super::{
     eni::slot_limit,
     headroom::{Availability, physical_free},
+    placement::Placement,
     query,
+    shape::TaskShape,
 };
 use crate::{
     host::{Agent, Host},
@@ -251,6 +253,15 @@ impl<'f> Twin<'f> {
             },
             ..like.clone()
         })
+    }
+
+    /// How many copies a host like this one takes that nothing has been placed on yet; 0 where that is not known.
+    pub(crate) fn copies_of_fresh(&self, like: Slot, shape: &TaskShape, placement: &Placement) -> u32 {
+        let fresh = self.seats.iter().find(|seat| seat.slot == Some(like)).and_then(|seat| self.fresh(seat));
+        let Some(fresh) = fresh else { return 0 };
+        let mut alone = self.copy();
+        alone.seats = vec![fresh];
+        alone.fit_hosts(shape, placement).first().map_or(0, |host| host.copies)
     }
 
     /// The same hosts, to be changed.

@@ -156,6 +156,9 @@ impl Fleet {
                     subjects.insert((slot, false));
                     clusters.extend(self.locality(case.subject).cluster);
                 }
+                Subject::Pool(key) => {
+                    clusters.insert(key.cluster);
+                }
                 Subject::Machine(slot) => {
                     subjects.insert((slot, true));
                     clusters.extend(self.locality(case.subject).cluster);

@@ -5,6 +5,7 @@
 pub mod attributes;
 pub mod cluster;
 pub mod decode;
+pub mod group;
 pub mod health;
 pub mod instance;
 pub mod machine;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attributes::{Attributes, HostAttributes, is_custom};
 pub use cluster::{CapacityProviderFact, ClusterFact, SubnetFact};
+pub use group::{DemandFact, GroupFact};
 pub use health::{CheckStatus, HealthCheck, HealthFact};
 pub use instance::{InstanceFact, InstanceStatus};
 pub use machine::{
@@ -156,6 +158,10 @@ pub enum Fact<'a> {
     InstanceType(#[serde(borrow)] InstanceTypeFact<'a>),
     /// A subnet and its free addresses, from DescribeSubnets.
     Subnet(#[serde(borrow)] SubnetFact<'a>),
+    /// An Auto Scaling group as a whole.
+    Group(#[serde(borrow)] GroupFact<'a>),
+    /// What a copy of a service or task needs.
+    Demand(#[serde(borrow)] DemandFact<'a>),
     /// An AWS event that is well formed but of a kind that says nothing about hosts. Journaled, never evidence.
     Unknown {
         /// The envelope's `source`.

@@ -6,9 +6,11 @@
 //! | how much may be disturbed | [`budget`] |
 //! | when | [`window`], [`cron`] |
 //! | what is never touched | [`protection`] |
+//! | what room is always kept | [`headroom`] |
 
 pub mod budget;
 pub mod cron;
+pub mod headroom;
 pub mod protection;
 pub mod rule;
 pub mod window;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     budget::{Budget, Limit, Per},
+    headroom::Keep,
     protection::Protection,
     rule::{Mode, Rule, Rung},
     window::Window,
@@ -67,6 +70,8 @@ pub struct Policy {
     pub replacement: Replacement,
     /// Who is told what.
     pub routing: Routing,
+    /// What room is always kept.
+    pub headroom: Vec<Keep>,
 }
 
 /// How a machine is replaced.
@@ -113,6 +118,7 @@ impl Default for Policy {
             protection: Protection::default(),
             replacement: Replacement::default(),
             routing: Routing::default(),
+            headroom: Vec::new(),
         }
     }
 }

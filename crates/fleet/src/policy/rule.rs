@@ -100,7 +100,9 @@ pub fn default_ladder(trouble: Trouble) -> &'static [Rung] {
         | Trouble::Flapping
         | Trouble::RegistrationFailed
         | Trouble::DrainStuck
-        | Trouble::Doubt => &[],
+        | Trouble::Doubt
+        | Trouble::NoRoom
+        | Trouble::MuchRoom => &[],
     }
 }
 

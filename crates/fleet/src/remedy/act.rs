@@ -66,9 +66,17 @@ pub enum Act {
         /// What it should have.
         to: u32,
     },
+    /// autoscaling:ExecutePolicy, to make room by a scaling policy of the group.
+    ExecutePolicy {
+        /// Its name.
+        policy: String,
+        /// What the group has now; another value means that somebody else has moved it, and nothing is done.
+        from: u32,
+    },
     /// autoscaling:TerminateInstanceInAutoScalingGroup.
     TerminateInGroup {
-        /// The group shrinks: only after muster itself has raised it for this very replacement.
+        /// The group shrinks: only after muster itself has raised it for this very replacement, or because there is more
+        /// room than declared.
         shrink: bool,
     },
     /// autoscaling:SetInstanceHealth to Unhealthy: the group replaces it on its own schedule.
@@ -95,6 +103,7 @@ impl Act {
             Self::Drain => "drain",
             Self::Undrain => "undrain",
             Self::SetDesired { .. } => "set-desired",
+            Self::ExecutePolicy { .. } => "execute-policy",
             Self::TerminateInGroup { .. } => "terminate-in-group",
             Self::MarkUnhealthy => "mark-unhealthy",
             Self::Terminate => "terminate",
@@ -163,6 +172,12 @@ pub struct Expects {
     pub second_witness: bool,
     /// The host takes no new tasks.
     pub draining: bool,
+    /// ECS says that the agent is connected.
+    pub connected: bool,
+    /// ECS counts no more tasks than so many on the host, running and pending.
+    pub most_tasks: Option<u32>,
+    /// Auto Scaling tells the group as a whole: its size, its limits, what it protects from scale-in.
+    pub group: bool,
 }
 
 impl Intent {
@@ -170,10 +185,17 @@ impl Intent {
     pub fn rereads(&self) -> Vec<Look> {
         let mut looks = Vec::new();
         let expects = self.expects;
-        if (expects.agent_away || expects.runtime_impaired || expects.draining)
+        if (expects.agent_away
+            || expects.runtime_impaired
+            || expects.draining
+            || expects.connected
+            || expects.most_tasks.is_some())
             && let Some(host) = &self.target.host
         {
             looks.push(Look::Hosts { cluster: self.target.cluster.clone(), arns: vec![host.clone()] });
+        }
+        if let Some(group) = self.target.group.as_ref().filter(|_| expects.group) {
+            looks.push(Look::Groups { place: self.target.place.clone(), names: vec![group.clone()] });
         }
         if let Some(machine) = &self.target.machine {
             let place = &self.target.place;

@@ -33,11 +33,15 @@ pub enum Remedy {
     Custom,
     /// Tell a person: muster has no remedy that it may use here.
     TellSomeone,
+    /// Make an Auto Scaling group larger, for a declared headroom.
+    ScaleOut,
+    /// Drain an empty host and have its Auto Scaling group end it and shrink by it.
+    ScaleIn,
 }
 
 impl Remedy {
     /// All of them, mildest first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::RestartAgent,
         Self::RestartRuntime,
         Self::Reboot,
@@ -47,6 +51,8 @@ impl Remedy {
         Self::ReleaseTasks,
         Self::Custom,
         Self::TellSomeone,
+        Self::ScaleOut,
+        Self::ScaleIn,
     ];
 
     /// In plain words, for `would …`.
@@ -61,6 +67,8 @@ impl Remedy {
             Self::ReleaseTasks => "deregister the host by force, so that its tasks are started elsewhere",
             Self::Custom => "run the operator's own action",
             Self::TellSomeone => "tell a person: there is no safe remedy here",
+            Self::ScaleOut => "make the Auto Scaling group larger",
+            Self::ScaleIn => "drain the empty host and have its Auto Scaling group end it and shrink by it",
         }
     }
 
@@ -76,12 +84,19 @@ impl Remedy {
             Self::ReleaseTasks => "release-tasks",
             Self::Custom => "custom",
             Self::TellSomeone => "tell-someone",
+            Self::ScaleOut => "scale-out",
+            Self::ScaleIn => "scale-in",
         }
     }
 
     /// Disturbs a machine or the tasks on it, and so costs budget (I1). A ghost has nothing left to disturb.
     pub fn disturbs(self) -> bool {
-        !matches!(self, Self::Deregister | Self::TellSomeone)
+        !matches!(self, Self::Deregister | Self::TellSomeone | Self::ScaleOut)
+    }
+
+    /// Follows from a declared headroom, and is no rung of a ladder.
+    pub fn keeps_room(self) -> bool {
+        matches!(self, Self::ScaleOut | Self::ScaleIn)
     }
 
     /// Ends a machine, or what runs on it, for good: two witnesses are needed (I3).

@@ -25,7 +25,15 @@ pub fn holds(intent: &Intent, answers: &[Result<Sweep<'_>, LookFailure<'_>>]) ->
     if expects.machine_gone {
         seen.machine_is_gone()?;
     }
-    if expects.agent_away || expects.runtime_impaired || expects.draining {
+    if expects.group {
+        seen.group_is_as_it_was()?;
+    }
+    if expects.agent_away
+        || expects.runtime_impaired
+        || expects.draining
+        || expects.connected
+        || expects.most_tasks.is_some()
+    {
         for host in seen.host()? {
             seen.is_a_host_of_ours(host)?;
             if expects.agent_away {
@@ -33,6 +41,12 @@ pub fn holds(intent: &Intent, answers: &[Result<Sweep<'_>, LookFailure<'_>>]) ->
             }
             if expects.draining && host.status != InstanceStatus::Draining {
                 return unfit(format!("ECS says that {} is not DRAINING but {}", seen.host_name(), word(host.status)));
+            }
+            if expects.connected {
+                seen.agent_is_connected(host)?;
+            }
+            if let Some(most) = expects.most_tasks {
+                seen.has_no_more_tasks(host, most)?;
             }
         }
     }
@@ -61,6 +75,7 @@ enum Asked {
     Ecs,
     Ec2,
     Ssm,
+    AutoScaling,
 }
 
 /// The answers, seen from one intent.
@@ -80,11 +95,13 @@ impl<'a> Seen<'a> {
             Asked::Ecs => matches!(scope, Scope::Hosts { .. }),
             Asked::Ec2 => matches!(scope, Scope::Machines(_)),
             Asked::Ssm => matches!(scope, Scope::Pings(_)),
+            Asked::AutoScaling => matches!(scope, Scope::Groups(_)),
         };
         let who = match asked {
             Asked::Ecs => "ECS",
             Asked::Ec2 => "EC2",
             Asked::Ssm => "SSM",
+            Asked::AutoScaling => "Auto Scaling",
         };
         let failure = self.answers.iter().filter_map(|answer| answer.as_ref().err()).find(|it| fits(&it.scope));
         match failure {
@@ -156,6 +173,66 @@ impl<'a> Seen<'a> {
             Some(false) => Ok(()),
             Some(true) => unfit(format!("the agent of {} is connected again", self.host_name())),
             None => unfit(format!("ECS does not say whether the agent of {} is connected", self.host_name())),
+        }
+    }
+
+    fn agent_is_connected(&self, host: &InstanceFact<'_>) -> Judged {
+        match host.agent_connected {
+            Some(true) => Ok(()),
+            _ => unfit(format!("ECS does not say that the agent of {} is connected", self.host_name())),
+        }
+    }
+
+    fn has_no_more_tasks(&self, host: &InstanceFact<'_>, most: u32) -> Judged {
+        let (Some(running), Some(pending)) = (host.running_tasks, host.pending_tasks) else {
+            return unfit(format!("ECS does not say how many tasks {} has", self.host_name()));
+        };
+        match running.saturating_add(pending) {
+            tasks if tasks > most => unfit(format!(
+                "{} is not empty: ECS counts {tasks} tasks on it, {most} of them may be",
+                self.host_name()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What Auto Scaling says of the group: that a step upwards begins where it was decided and ends within its limits, that
+    /// a machine that is to go is an unprotected member of a group that may shrink.
+    fn group_is_as_it_was(&self) -> Judged {
+        let name = self.intent.target.group.as_deref().unwrap_or_default();
+        let told = self.facts().find_map(|observation| match &observation.fact {
+            Fact::Group(group) if group.name == name && group.place == self.intent.target.place => Some(group),
+            _ => None,
+        });
+        let Some(group) = told else { return unfit(self.unheard(Asked::AutoScaling, &format!("the group {name}"))) };
+        let asleep = |process: &str| group.suspended.iter().any(|held| held == process);
+        match &self.intent.act {
+            Act::SetDesired { from, .. } | Act::ExecutePolicy { from, .. } if group.desired != *from => unfit(format!(
+                "the group {name} wants {} machines by now, not {from}: somebody else sizes it",
+                group.desired
+            )),
+            Act::SetDesired { to, .. } if *to > group.max => {
+                unfit(format!("the group {name} may have {} machines, and {to} were to be asked for", group.max))
+            }
+            Act::SetDesired { .. } | Act::ExecutePolicy { .. } if asleep("Launch") => {
+                unfit(format!("the process Launch of the group {name} is suspended"))
+            }
+            Act::Drain | Act::TerminateInGroup { .. } => {
+                let machine = self.machine()?;
+                if group.protected.iter().any(|id| id == machine) {
+                    return unfit(format!("the group {name} protects {machine} from scale-in"));
+                }
+                if !group.members.iter().any(|id| id == machine) {
+                    return unfit(format!(
+                        "{machine} is no member of the group {name} any more, or on its way out of it"
+                    ));
+                }
+                if group.desired <= group.min {
+                    return unfit(format!("the group {name} may not have fewer than {} machines", group.min));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

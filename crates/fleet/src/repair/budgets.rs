@@ -35,6 +35,7 @@ impl Fleet {
                     group: machine.group(),
                 }
             }
+            Subject::Pool(key) => Locality { cluster: Some(key.cluster), zone: None, group: key.group },
             _ => Locality::default(),
         }
     }

@@ -79,6 +79,11 @@ impl Fleet {
             let place = self.locality(subject);
             self.spend(id, place);
         }
+        if remedy == Remedy::ScaleIn
+            && let Subject::Host(host) = subject
+        {
+            self.spare_begins(host);
+        }
         if matches!(remedy, Remedy::RestartAgent | Remedy::RestartRuntime)
             && let Subject::Host(host) = subject
             && let Some(key) = self.hosts.get(host).map(|host| host.key)
@@ -151,7 +156,7 @@ impl Fleet {
         }
         let until = match remedy {
             // A replacement has its deadline from its beginning; what is left is the host's departure from ECS.
-            Remedy::Replace => now + 300_000,
+            Remedy::Replace | Remedy::ScaleIn => now + 300_000,
             _ => now + i64::from(deadline) * 1000,
         };
         if self.moved(slot, Signal::Performed, effects) {
@@ -172,6 +177,14 @@ impl Fleet {
         {
             self.halt(slot, why, effects);
             return Entered::Waits;
+        }
+        let spare = repair.remedy == Remedy::ScaleIn;
+        if spare
+            && matches!(step, Step::Drain | Step::End)
+            && let Subject::Host(host) = subject
+            && let Err(why) = self.may_still_go(host)
+        {
+            return Entered::Fails(why);
         }
         let external = matches!(subject, Subject::Host(host) if self.hosts.get(host).is_some_and(|host| host.external));
         let host = match subject {
@@ -213,11 +226,16 @@ impl Fleet {
             }
             Step::Drain => match host.map(|host| host.status) {
                 Some(InstanceStatus::Active) => {
+                    let expects = match (spare, subject) {
+                        (true, Subject::Host(host)) => self.expects_spare(host),
+                        _ => expects,
+                    };
                     self.hand_out_step(slot, Act::Drain, expects, CALL_SECS, effects);
                 }
                 _ => return Entered::Passes,
             },
             Step::AwaitDrained => return self.await_drained(slot, &repair, subject),
+            Step::Perform if repair.remedy == Remedy::ScaleOut => return self.perform_growth(slot, subject, effects),
             Step::Perform => return self.perform(slot, &repair, expects, external, effects),
             Step::End => {
                 let machine_counts = machine.and_then(|machine| machine.state.value);
@@ -226,6 +244,8 @@ impl Fleet {
                     return Entered::Passes;
                 }
                 let act = match (in_group, self.policy.replacement.by_health) {
+                    (true, _) if spare => Act::TerminateInGroup { shrink: true },
+                    (false, _) if spare => return Entered::Fails("its Auto Scaling group has let it go".to_owned()),
                     (true, true) => Act::MarkUnhealthy,
                     (true, false) => Act::TerminateInGroup { shrink: repair.raised.is_some() },
                     (false, _) if self.policy.replacement.outside_groups => Act::Terminate,
@@ -237,6 +257,9 @@ impl Fleet {
                     machine_running: true,
                     second_witness: expects.agent_away && !unhealed,
                     draining: host.is_some() && repair.drained,
+                    connected: spare,
+                    most_tasks: spare.then_some(0),
+                    group: spare,
                     ..expects
                 };
                 self.hand_out_step(slot, act, expects, CALL_SECS, effects);
@@ -281,10 +304,34 @@ impl Fleet {
                 };
                 (Act::Custom { name }, expects, repair.deadline_secs.clamp(30, 3_600))
             }
-            Remedy::Drain | Remedy::Replace | Remedy::TellSomeone => return Entered::Passes,
+            Remedy::Drain | Remedy::Replace | Remedy::TellSomeone | Remedy::ScaleOut | Remedy::ScaleIn => {
+                return Entered::Passes;
+            }
         };
         self.hand_out_step(slot, act, expects, limit_secs, effects);
         Entered::Waits
+    }
+
+    /// Makes the group of a pool larger, by what is believed right now.
+    fn perform_growth(&mut self, slot: Slot, subject: Subject, effects: &mut Vec<Effect>) -> Entered {
+        let Subject::Pool(key) = subject else { return Entered::Passes };
+        match self.grow(key) {
+            Ok(act) => {
+                let expects = Expects { group: true, ..Expects::default() };
+                self.hand_out_step(slot, act, expects, CALL_SECS, effects);
+                Entered::Waits
+            }
+            Err(why) => Entered::Fails(why),
+        }
+    }
+
+    /// What must still be so when an empty host is drained to go.
+    fn expects_spare(&self, slot: Slot) -> Expects {
+        let daemons = match (self.pool_that_ends(slot), self.hosts.get(slot)) {
+            (Some(key), Some(host)) => self.daemons_on(key, host),
+            _ => 0,
+        };
+        Expects { connected: true, most_tasks: Some(daemons), group: true, ..Expects::default() }
     }
 
     /// Waits until nothing runs there any more. Tasks that are being stopped count: they still hold the host
@@ -296,6 +343,12 @@ impl Fleet {
         let held = tasks.max(host.running_tasks + host.pending_tasks);
         if held == 0 {
             return Entered::Passes;
+        }
+        if repair.remedy == Remedy::ScaleIn
+            && let Err(why) = self.may_still_go(host_slot)
+        {
+            // What has come in the very last moment is not disturbed.
+            return Entered::Fails(why);
         }
         let lost = host.agent == Agent::Disconnected;
         let unhealed = self.cases.get(slot).is_some_and(|case| case.work().unhealed_at != 0);
@@ -379,7 +432,8 @@ impl Fleet {
         work.approved = None;
         self.repairs.active.remove(&slot);
         effects.push(Effect::Record(Record::Abandoned { case: id, remedy: repair.remedy, because: how.to_owned() }));
-        if !worked && (repair.performed || repair.ended) && repair.remedy != Remedy::Replace {
+        let learns = repair.remedy != Remedy::Replace && !repair.remedy.keeps_room();
+        if !worked && (repair.performed || repair.ended) && learns {
             let values = self.values_of(subject);
             self.note_trial(repair.remedy, values, false);
         }
@@ -415,7 +469,7 @@ impl Fleet {
                 self.expect_arrival_of(intent);
             }
             self.undo(slot, effects);
-            if repair.performed && repair.remedy != Remedy::Replace {
+            if repair.performed && repair.remedy != Remedy::Replace && !repair.remedy.keeps_room() {
                 let values = self.values_of(subject);
                 self.note_trial(repair.remedy, values, true);
             }
@@ -477,7 +531,7 @@ impl Fleet {
         self.repairs.last_intent += 1;
         let id = IntentId(self.repairs.last_intent);
         // Unlike the number, the token must not be met again in another journal: its time and its target go into it.
-        let whom = target.host.as_deref().or(target.machine.as_deref()).unwrap_or_default();
+        let whom = target.host.as_deref().or(target.machine.as_deref()).or(target.group.as_deref()).unwrap_or_default();
         let token = format!("muster-{id}-{:016x}", print_of(&[whom, act.word(), &self.now.to_string()]));
         Intent { id, token, case, remedy, act, target, expects, limit_secs }
     }
@@ -495,16 +549,18 @@ impl Fleet {
             Subject::Host(slot) => {
                 self.hosts.get(slot).and_then(|host| self.clusters.get(&host.cluster)).map(|cluster| cluster.place)
             }
+            Subject::Pool(key) => self.clusters.get(&key.cluster).map(|cluster| cluster.place),
             _ => machine.and_then(|machine| machine.place),
         };
         let host = match subject {
             Subject::Host(slot) => self.hosts.get(slot),
             _ => None,
         };
-        let group = machine.and_then(Machine::group).map(|group| {
-            let text = self.names.text(group);
-            text.splitn(3, '/').nth(2).unwrap_or(text).to_owned()
-        });
+        let group = match subject {
+            Subject::Pool(key) => key.group,
+            _ => machine.and_then(Machine::group),
+        };
+        let group = group.map(|group| self.group_name(group).to_owned());
         Target {
             cluster,
             place: self.names.owned(place).unwrap_or_default(),
@@ -522,7 +578,7 @@ impl Fleet {
         match subject {
             Subject::Host(slot) => self.hosts.get(slot).and_then(|host| self.machine_of(host)),
             Subject::Machine(slot) => self.machines.get(slot),
-            Subject::Cohort(_) => None,
+            Subject::Cohort(_) | Subject::Pool(_) => None,
         }
     }
 
@@ -546,7 +602,7 @@ impl Fleet {
         let slot = match subject {
             Subject::Host(slot) => self.hosts.get(slot).map_or(NONE, |host| host.machine),
             Subject::Machine(slot) => slot,
-            Subject::Cohort(_) => NONE,
+            Subject::Cohort(_) | Subject::Pool(_) => NONE,
         };
         let Some(machine) = self.machines.get(slot) else { return };
         let place = match (machine.place, subject) {

@@ -98,10 +98,15 @@ impl Fleet {
     pub(crate) fn choose(&self, slot: Slot, judgement: &Judgement) -> Choice {
         let Some(case) = self.cases.get(slot) else { return leave(&["the case is over"]) };
         let (subject, trouble, work) = (case.subject, case.trouble, case.work());
+        match (subject, trouble) {
+            (Subject::Pool(key), _) => return self.choose_more(key),
+            (Subject::Host(host), Trouble::MuchRoom) => return self.choose_fewer(host),
+            _ => {}
+        }
         let (host, machine_slot) = match subject {
             Subject::Host(host) => (self.hosts.get(host), self.hosts.get(host).map_or(NONE, |host| host.machine)),
             Subject::Machine(machine) => (None, machine),
-            Subject::Cohort(_) => (None, NONE),
+            Subject::Cohort(_) | Subject::Pool(_) => (None, NONE),
         };
         let machine = self.machines.get(machine_slot);
         let fresh_ms = 3 * i64::from(self.policy.fresh_secs.max(1)) * 1000;

@@ -55,6 +55,9 @@ impl Fleet {
         if let Some(so) = self.undone(intent, worked, result.says(), effects) {
             return so;
         }
+        if let (Remedy::ScaleOut, Some(key)) = (intent.remedy, self.pool_of_intent(intent)) {
+            self.grown(key, result);
+        }
         let awaited = self.cases.get(slot).is_some_and(|case| {
             case.id == intent.case && case.repair().is_some_and(|repair| repair.intent == Some(intent.id))
         });
@@ -104,6 +107,8 @@ impl Fleet {
         if let Some(repair) = self.cases.get_mut(slot).and_then(|case| case.repair_mut()) {
             match &intent.act {
                 Act::Drain => repair.drained = true,
+                // A group that grew for its room is not made smaller again.
+                Act::SetDesired { .. } if intent.remedy == Remedy::ScaleOut => {}
                 Act::SetDesired { from, to } => repair.raised = Some((*from, *to)),
                 act if act.ends_machine() => {
                     ended = true;
@@ -117,8 +122,8 @@ impl Fleet {
         let raised = self.cases.get(slot).and_then(|case| case.repair()).is_some_and(|repair| repair.raised.is_some());
         if let Some(subject) = subject {
             let makes_room = matches!(intent.act, Act::SetDesired { .. });
-            // A group that was raised first has its new machine already.
-            if makes_room || (ended && !raised) {
+            // A group that was raised first has its new machine already, and one that shrinks gets none.
+            if !intent.remedy.keeps_room() && (makes_room || (ended && !raised)) {
                 self.expect_arrival(subject);
             }
         }
@@ -152,12 +157,15 @@ impl Fleet {
     }
 
     fn impossible(&mut self, slot: Slot, intent: &Intent, why: &str, effects: &mut Vec<Effect>) -> String {
-        if matches!(intent.act, Act::SetDesired { .. }) {
+        if matches!(intent.act, Act::SetDesired { .. }) && intent.remedy != Remedy::ScaleOut {
             self.next_step(slot);
             self.go_on(slot, effects);
             return "without making room first".to_owned();
         }
-        if let Some(case) = self.cases.get_mut(slot) {
+        // What a group refuses today it may take tomorrow: its pool waits and tries again.
+        if intent.remedy != Remedy::ScaleOut
+            && let Some(case) = self.cases.get_mut(slot)
+        {
             case.work_mut().ruled_out.push((intent.remedy, why.to_owned()));
         }
         self.climb(slot, why, false, effects);
@@ -182,6 +190,10 @@ impl Fleet {
                 act if act.ends_machine() => {
                     self.step_is_done(slot, intent, effects);
                     return "it may have happened: EC2 will show".to_owned();
+                }
+                Act::SetDesired { .. } | Act::ExecutePolicy { .. } if intent.remedy == Remedy::ScaleOut => {
+                    self.step_is_done(slot, intent, effects);
+                    return "it may have happened: the group will show".to_owned();
                 }
                 Act::Drain => {
                     // Undone as well if it goes no further.
@@ -227,6 +239,9 @@ impl Fleet {
             return "nothing: the case went another way meanwhile".to_owned();
         }
         let undo = match &intent.act {
+            _ if intent.remedy == Remedy::ScaleOut => {
+                return "the group has grown, although the case went another way meanwhile".to_owned();
+            }
             Act::Drain => Act::Undrain,
             Act::SetDesired { from, to } => Act::SetDesired { from: *to, to: *from },
             _ => return "nothing: the case went another way meanwhile".to_owned(),

@@ -7,6 +7,8 @@
 //! | drain | drain, wait until it is empty | empty by the deadline | back to ACTIVE |
 //! | replace | evidence, room, drain, wait, end the machine, wait, deregister | host gone, another one registered | back to ACTIVE, capacity back, until the machine is ended |
 //! | deregister, release tasks | (evidence,) deregister | the host is gone from ECS | none |
+//! | scale out | set the group's size, or execute its policy | the room is there | none |
+//! | scale in | evidence, drain, wait, end the machine and shrink, wait, deregister | host gone | back to ACTIVE, until the machine is ended |
 //! | custom | the operator's action | the trouble is over by the deadline | the operator's |
 
 use serde::{Deserialize, Serialize};
@@ -43,12 +45,15 @@ pub enum Step {
 pub fn steps(remedy: Remedy) -> &'static [Step] {
     use Step as S;
     match remedy {
-        Remedy::RestartAgent | Remedy::RestartRuntime | Remedy::Deregister | Remedy::Custom => &[S::Perform],
+        Remedy::RestartAgent | Remedy::RestartRuntime | Remedy::Deregister | Remedy::Custom | Remedy::ScaleOut => {
+            &[S::Perform]
+        }
         Remedy::Reboot | Remedy::ReleaseTasks => &[S::Evidence, S::Perform],
         Remedy::Drain => &[S::Drain, S::AwaitDrained],
         Remedy::Replace => {
             &[S::Evidence, S::MakeRoom, S::AwaitRoom, S::Drain, S::AwaitDrained, S::End, S::AwaitGone, S::Bury]
         }
+        Remedy::ScaleIn => &[S::Evidence, S::Drain, S::AwaitDrained, S::End, S::AwaitGone, S::Bury],
         Remedy::TellSomeone => &[],
     }
 }
@@ -60,7 +65,7 @@ pub fn deadline_secs(remedy: Remedy) -> u32 {
         Remedy::RestartAgent => 180,
         Remedy::RestartRuntime | Remedy::Deregister | Remedy::ReleaseTasks | Remedy::Custom => 300,
         Remedy::Reboot => 600,
-        Remedy::Drain | Remedy::Replace => 900,
+        Remedy::Drain | Remedy::Replace | Remedy::ScaleOut | Remedy::ScaleIn => 900,
         Remedy::TellSomeone => 0,
     }
 }

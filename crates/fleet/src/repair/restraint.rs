@@ -76,14 +76,14 @@ impl Fleet {
         self.subject_forbidden(case.subject, remedy)
     }
 
-    fn subject_forbidden(&self, subject: Subject, remedy: Remedy) -> Option<String> {
+    pub(crate) fn subject_forbidden(&self, subject: Subject, remedy: Remedy) -> Option<String> {
         if let Some(sentence) = self.operator_protection(subject) {
             return Some(sentence);
         }
         let machine = match subject {
             Subject::Host(slot) => self.hosts.get(slot).and_then(|host| self.machine_of(host)),
             Subject::Machine(slot) => self.machines.get(slot),
-            Subject::Cohort(_) => None,
+            Subject::Cohort(_) | Subject::Pool(_) => None,
         };
         if remedy != Remedy::Deregister
             && let Some(sentence) = machine.and_then(|machine| self.owner_sentence(machine))
@@ -209,6 +209,9 @@ impl Fleet {
 
     /// Whether so much around a host is away that nothing is done to it (I2).
     pub(crate) fn doubted(&self, subject: Subject) -> Option<String> {
+        if let Subject::Pool(key) = subject {
+            return self.pool_doubted(key);
+        }
         let Subject::Host(slot) = subject else { return None };
         let crowded = self.standing(slot).keys().find(|key| self.loses_too_many(*key));
         if let Some(key) = crowded {
@@ -242,9 +245,13 @@ impl Fleet {
         let stopped = self.stopped(place).or_else(|| self.forbidden_still(open.slot, intent));
         // What buries a machine that is gone disturbs nobody.
         let doubted = if intent.expects.machine_gone { None } else { self.doubted(case.subject) };
-        match stopped.or(doubted) {
-            Some(why) => Err(why),
-            None => Ok(()),
+        if let Some(why) = stopped.or(doubted) {
+            return Err(why);
+        }
+        match (intent.remedy, case.subject) {
+            (Remedy::ScaleOut, Subject::Pool(key)) => self.still_grows(key, &intent.act),
+            (Remedy::ScaleIn, Subject::Host(host)) if !intent.expects.machine_gone => self.may_still_go(host),
+            _ => Ok(()),
         }
     }
 

@@ -47,7 +47,7 @@ impl Fleet {
         match subject {
             Subject::Host(slot) => self.hosts.get(slot).map_or([None; 9], |host| self.cohort_values(host)),
             Subject::Machine(slot) => self.machine_values(slot),
-            Subject::Cohort(_) => [None; 9],
+            Subject::Cohort(_) | Subject::Pool(_) => [None; 9],
         }
     }
 

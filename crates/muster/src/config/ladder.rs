@@ -176,7 +176,10 @@ fn rungs(config: &Config, index: usize, place: &str, wrong: &mut Vec<Wrong>) {
             config.ladder.iter().any(|other| other.rungs.is_some() && other.covers(&about))
         };
         for &trouble in entry.troubles.iter().filter(|_| acting) {
-            if default_ladder(trouble).is_empty() && !given(trouble) {
+            if matches!(trouble, Trouble::NoRoom | Trouble::MuchRoom) {
+                let what = format!("how far muster goes about {} is said by each [[headroom]]", trouble.word());
+                wrong.push(Wrong::of(place, "troubles", what));
+            } else if default_ladder(trouble).is_empty() && !given(trouble) {
                 wrong.push(Wrong::of(
                     place,
                     "troubles",
@@ -238,6 +241,10 @@ fn rungs(config: &Config, index: usize, place: &str, wrong: &mut Vec<Wrong>) {
                 ));
             }
             _ => {}
+        }
+        if rung.remedy.keeps_room() {
+            let what = format!("{} is no rung of a ladder: it follows from a [[headroom]]", rung.remedy.word());
+            wrong.push(at("remedy", what));
         }
         if rung.remedy == Remedy::TellSomeone && number + 1 < rungs.len() {
             wrong.push(at(

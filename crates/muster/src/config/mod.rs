@@ -8,6 +8,7 @@
 //! | how much is waited and tolerated, how far muster goes | [`policy`], [`preset`] |
 //! | which remedies are tried, for which clusters and troubles | [`ladder`], [`custom`], [`replace`] |
 //! | how much may be disturbed, when, and what never | [`budget`], [`window`], [`protect`] |
+//! | what room is always kept | [`headroom`] |
 //! | who is told what, and where pages go | [`notices`], [`receivers`] |
 //! | what room is left, told to CloudWatch | [`publish`] |
 //! | who may ask for what; where secrets lie | [`operators`], [`secret`] |
@@ -25,6 +26,7 @@ pub mod clusters;
 pub mod custom;
 pub mod events;
 pub mod example;
+pub mod headroom;
 pub mod http;
 pub mod journal;
 pub mod ladder;
@@ -85,6 +87,8 @@ pub struct Config {
     pub protect: protect::ProtectSection,
     /// How a machine is replaced.
     pub replace: replace::ReplaceSection,
+    /// What room is always kept. Nothing is done unless an entry's mode says approve or act.
+    pub headroom: Vec<headroom::HeadroomEntry>,
     /// Actions of your own, for rungs with remedy = "custom".
     pub custom: Vec<custom::CustomEntry>,
     /// Who is told what, when, and how often. Without routes notices go to the log alone.
@@ -170,6 +174,7 @@ impl Config {
         window::check(&self.window, &mut wrong);
         self.protect.check(&mut wrong);
         self.replace.check(&mut wrong);
+        headroom::check(&self.headroom, &mut wrong);
         custom::check(&self.custom, &mut wrong);
         self.notices.check(&self.receiver_names(), &mut wrong);
         receivers::check(&self.receiver, self.notices.heartbeat.as_ref(), &mut wrong);
@@ -221,6 +226,7 @@ impl Config {
             protection: self.protect.protection(),
             replacement: self.replace.replacement(),
             routing: self.notices.routing(),
+            headroom: self.headroom.iter().map(headroom::HeadroomEntry::keep).collect(),
         }
     }
 
@@ -232,6 +238,9 @@ impl Config {
         for mode in policy.rules.iter_mut().filter_map(|rule| rule.mode.as_mut()) {
             *mode = (*mode).min(Mode::DryRun);
         }
+        for mode in policy.headroom.iter_mut().filter_map(|keep| keep.mode.as_mut()) {
+            *mode = (*mode).min(Mode::DryRun);
+        }
         policy.routing = Routing::default();
         policy
     }
@@ -239,7 +248,9 @@ impl Config {
     /// Whether any cluster is one that muster may touch, by itself or on approval.
     pub fn may_act(&self) -> bool {
         let acts = |mode: Mode| matches!(mode, Mode::Approve | Mode::Act);
-        acts(self.policy.mode) || self.ladder.iter().any(|entry| entry.mode.is_some_and(acts))
+        acts(self.policy.mode)
+            || self.ladder.iter().any(|entry| entry.mode.is_some_and(acts))
+            || self.headroom.iter().any(|entry| acts(entry.mode))
     }
 
     /// The JSON Schema of the file.

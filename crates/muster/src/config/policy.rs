@@ -132,6 +132,7 @@ impl PolicySection {
             protection: _,
             replacement: _,
             routing: _,
+            headroom: _,
         } = Policy::default();
         let mut section = Self {
             mode,
@@ -205,7 +206,7 @@ mod tests {
     use crate::config::Config;
 
     /// Options of the policy that have sections of their own.
-    const SECTIONS: [&str; 6] = ["rules", "budgets", "windows", "protection", "replacement", "routing"];
+    const SECTIONS: [&str; 7] = ["rules", "budgets", "windows", "protection", "replacement", "routing", "headroom"];
 
     #[test]
     fn the_options_of_the_section_are_those_of_the_core_and_the_preset() {

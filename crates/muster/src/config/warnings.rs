@@ -9,9 +9,12 @@ impl Config {
     /// Sentences; none for a configuration without surprises.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = ladder::warnings(self);
-        let acts_alone = self.policy.mode == Mode::Act || self.ladder.iter().any(|entry| entry.mode == Some(Mode::Act));
-        let asks =
-            self.policy.mode == Mode::Approve || self.ladder.iter().any(|entry| entry.mode == Some(Mode::Approve));
+        let goes = |mode: Mode| {
+            self.policy.mode == mode
+                || self.ladder.iter().any(|entry| entry.mode == Some(mode))
+                || self.headroom.iter().any(|entry| entry.mode == mode)
+        };
+        let (acts_alone, asks) = (goes(Mode::Act), goes(Mode::Approve));
         let told = self.notices.told();
         if acts_alone && told.is_empty() {
             warnings.push(
@@ -46,6 +49,13 @@ impl Config {
                 "preset = \"agent-monitor\" as it stands only says what it would do: add mode = \"act\" to have hosts replaced"
                     .to_owned(),
             );
+        }
+        for entry in self.headroom.iter().filter(|entry| entry.scale_in && !self.audits_tasks()) {
+            warnings.push(format!(
+                "[[headroom]] of {}: scale_in = true and sweeps do not list tasks: hosts with a daemon on them may never be \
+                 known to be empty; set audit_tasks = true in [sweep]",
+                entry.service.as_ref().or(entry.task.as_ref()).map_or("nothing", String::as_str)
+            ));
         }
         if self.replace.outside_groups {
             warnings.push(

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The kinds of trouble.
-pub const TROUBLES: [Trouble; 8] = [
+pub const TROUBLES: [Trouble; 10] = [
     Trouble::AgentAway,
     Trouble::Flapping,
     Trouble::Runtime,
@@ -16,6 +16,8 @@ pub const TROUBLES: [Trouble; 8] = [
     Trouble::RegistrationFailed,
     Trouble::DrainStuck,
     Trouble::Doubt,
+    Trouble::NoRoom,
+    Trouble::MuchRoom,
 ];
 
 /// The modes, most careful first.
@@ -30,7 +32,9 @@ pub(super) fn mode(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn remedy(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": Remedy::ALL.map(Remedy::word) })
+    // What follows from a [[headroom]] is no rung.
+    let rungs = Remedy::ALL.into_iter().filter(|remedy| !remedy.keeps_room()).map(Remedy::word);
+    json_schema!({ "type": "string", "enum": rungs.collect::<Vec<_>>() })
 }
 
 pub(super) fn per(_: &mut SchemaGenerator) -> Schema {

@@ -242,6 +242,8 @@ fn opening(trouble: Trouble) -> &'static str {
         Trouble::NeverRegistered => "a machine of the group never joined the cluster",
         Trouble::RegistrationFailed => "the registration failed",
         Trouble::DrainStuck => "draining takes too long",
+        Trouble::NoRoom => "there is less room than declared",
+        Trouble::MuchRoom => "there has long been more room than declared",
         Trouble::Doubt => "too many are missing at once, so muster doubts its own eyes",
     }
 }

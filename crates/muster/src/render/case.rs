@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
-use fleet::{journal::Stage, remedy::Decision, view::CaseView};
+use fleet::{
+    journal::{Stage, Trouble},
+    remedy::Decision,
+    view::CaseView,
+};
 use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
 
@@ -169,6 +173,10 @@ pub fn step(step: &str) -> &str {
 /// # Errors
 /// Those of `out`.
 pub fn ladder(out: &mut dyn Write, case: &CaseView, file: &CaseFile) -> io::Result<()> {
+    if matches!(case.trouble, Trouble::NoRoom | Trouble::MuchRoom) {
+        // What is done about room is said by its declaration, and there is one way to do it.
+        return Ok(());
+    }
     writeln!(out, "{}", format!("ladder (mode {})", file.mode.word()).style(colour::heading()))?;
     for (number, rung) in (1..).zip(&file.ladder) {
         let name = rung.custom.as_deref().map_or(String::new(), |name| format!(" {name}"));

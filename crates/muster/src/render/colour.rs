@@ -18,6 +18,7 @@ pub fn of(verdict: Verdict) -> Style {
         | Verdict::Ghost
         | Verdict::RegistrationFailed
         | Verdict::DrainStuck
+        | Verdict::ShortOfRoom
         | Verdict::ExternalOffline => Style::new().red().bold(),
     }
 }

@@ -153,6 +153,12 @@ pub fn act(intent: &Intent) -> String {
         Act::Undrain => format!("give {who} back to the scheduler"),
         Act::SetDesired { from, to } => format!("set the desired capacity of {} from {from} to {to}", group()),
         Act::TerminateInGroup { shrink: false } => format!("terminate {who}; {} replaces it", group()),
+        Act::ExecutePolicy { policy, from } => {
+            format!("have the policy {policy} of {} add to its {from} machines", group())
+        }
+        Act::TerminateInGroup { shrink: true } if intent.remedy.keeps_room() => {
+            format!("terminate {who}; {} shrinks by it", group())
+        }
         Act::TerminateInGroup { shrink: true } => format!("terminate {who}; {} shrinks again by it", group()),
         Act::MarkUnhealthy => format!("mark {who} as unhealthy, so that {} replaces it", group()),
         Act::Terminate => format!("terminate {who}"),
@@ -231,6 +237,28 @@ pub fn observed(observation: &Observation<'_>) -> String {
         Fact::TaskMissing { arn } => format!("task {}: ECS does not know it", last(arn)),
         Fact::ServiceAction(fact) => format!("service action: {}", compact(fact)),
         Fact::Deployment(fact) => format!("deployment: {}", compact(fact)),
+        Fact::Group(fact) => format!(
+            "Auto Scaling group {}: wants {} machines of {} to {}, has {}{}",
+            fact.name,
+            fact.desired,
+            fact.min,
+            fact.max,
+            fact.members.len(),
+            match fact.failures {
+                0 => String::new(),
+                failures => format!("; {failures} launches have failed since one succeeded"),
+            }
+        ),
+        Fact::Demand(fact) => match &fact.wanted {
+            None => format!("{} of {}: there is none", fact.of, last(&fact.cluster)),
+            Some(wanted) => format!(
+                "a copy of {} of {} needs {} CPU units and {} MiB",
+                fact.of,
+                last(&fact.cluster),
+                wanted.shape.cpu_units,
+                wanted.shape.memory_mib
+            ),
+        },
         Fact::Cluster(fact) => format!("cluster {}", last(&fact.arn)),
         Fact::ClusterMissing { arn } => format!("cluster {}: gone", last(arn)),
         Fact::CapacityProvider(fact) => format!("capacity provider: {}", compact(fact)),

@@ -8,7 +8,9 @@ use crate::{
     clock::{Moment, SECOND},
     faults::Fate,
     simulation::Simulation,
-    world::{Happened, HostId, HostStatus, Lifecycle, MachineId, MachineState, PlaceId, World, control::Refusal},
+    world::{
+        Happened, HostId, HostStatus, Lifecycle, MachineId, MachineState, PlaceId, Scaler, World, control::Refusal,
+    },
 };
 
 /// How long a call of the API takes.
@@ -125,6 +127,7 @@ fn action(intent: &Intent) -> &'static str {
         Act::Reboot => "ec2:RebootInstances",
         Act::Drain | Act::Undrain => "ecs:UpdateContainerInstancesState",
         Act::SetDesired { .. } => "autoscaling:SetDesiredCapacity",
+        Act::ExecutePolicy { .. } => "autoscaling:ExecutePolicy",
         Act::TerminateInGroup { .. } => "autoscaling:TerminateInstanceInAutoScalingGroup",
         Act::MarkUnhealthy => "autoscaling:SetInstanceHealth",
         Act::Terminate => "ec2:TerminateInstances",
@@ -161,6 +164,7 @@ fn perform(
         Act::Deregister => deregister(world, whom),
         Act::Reboot if !intent.target.external => with_machine(whom, |machine| world.reboot(machine)),
         Act::SetDesired { from, to } => set_desired(world, intent, *from, *to),
+        Act::ExecutePolicy { policy, from } => execute_policy(world, intent, policy, *from),
         Act::TerminateInGroup { shrink } => terminate_in_group(world, whom, *shrink),
         Act::MarkUnhealthy => mark_unhealthy(world, whom),
         Act::Terminate => terminate(world, whom),
@@ -252,9 +256,34 @@ fn set_desired(world: &mut World, intent: &Intent, from: u32, to: u32) -> Effect
     if to > from && group.suspended.iter().any(|process| process == "Launch") {
         return (false, impossible("the group's process Launch is suspended; resume it first".to_owned()));
     }
-    match world.set_desired_capacity(id, to) {
+    // Who makes room for a declared headroom is judged by what is written down here.
+    let set = match intent.remedy.keeps_room() {
+        true => world.scale_by(id, Scaler::Caller, to, false),
+        false => world.set_desired_capacity(id, to),
+    };
+    match set {
         Ok(()) => (true, done("accepted")),
         Err(refusal) => (false, refused(&refusal)),
+    }
+}
+
+fn execute_policy(world: &mut World, intent: &Intent, policy: &str, from: u32) -> Effect {
+    let place = place(world, intent);
+    let group = intent.target.group.as_deref().zip(place).and_then(|(name, place)| world.find_group(place, name));
+    let Some((id, group)) = group.and_then(|id| Some((id, world.group(id)?))) else {
+        return (false, gone("there is no such Auto Scaling group"));
+    };
+    if group.desired != from {
+        let why = format!("the group wants {} machines and not {from}", group.desired);
+        return (false, ActResult::Unfit { why: why.into() });
+    }
+    if group.suspended.iter().any(|process| process == "Launch") {
+        return (false, impossible("the group's process Launch is suspended; resume it first".to_owned()));
+    }
+    match world.execute_policy(id, policy, None, true) {
+        Ok(()) => (true, done("accepted")),
+        Err(Refusal::Busy(why)) => (false, failed(why, false)),
+        Err(refusal) => (false, impossible(refusal.to_string())),
     }
 }
 

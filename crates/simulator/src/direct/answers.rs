@@ -8,11 +8,13 @@ use engine::ports::{
     },
 };
 
-use super::facts;
+use super::{facts, rooms};
 use crate::{
     faults::Fate,
     simulation::Simulation,
-    world::{ClusterId, GroupId, HostId, HostStatus, MachineId, MachineState, PlaceId, TaskId, TaskStatus, World},
+    world::{
+        ClusterId, Group, GroupId, HostId, HostStatus, MachineId, MachineState, PlaceId, TaskId, TaskStatus, World,
+    },
 };
 
 /// An answer, or why there is none.
@@ -50,18 +52,20 @@ pub fn look(simulation: &mut Simulation, look: &Look) -> Answered {
         Look::Tasks { cluster, arns } => tasks(simulation, cluster, arns),
         Look::Machines { place, ids } => some_machines(simulation, place, ids),
         Look::Pings { place, ids } => some_pings(simulation, place, ids),
+        Look::Groups { place, names } => rooms::groups(simulation, place, names),
+        Look::Demand { cluster, of } => rooms::demand(simulation, cluster, of),
     }
 }
 
-struct Asking<'a> {
-    simulation: &'a mut Simulation,
-    place: PlaceId,
-    scope: Scope<'static>,
+pub(super) struct Asking<'a> {
+    pub(super) simulation: &'a mut Simulation,
+    pub(super) place: PlaceId,
+    pub(super) scope: Scope<'static>,
 }
 
 impl Asking<'_> {
     /// Pays for `count` calls of an operation; the first that fails, fails the look.
-    fn call(&mut self, action: &str, count: usize) -> Result<(), LookFailure<'static>> {
+    pub(super) fn call(&mut self, action: &str, count: usize) -> Result<(), LookFailure<'static>> {
         for _ in 0..count {
             let (kind, message) = match self.simulation.call(self.place, action) {
                 Fate::Answered => continue,
@@ -81,11 +85,11 @@ impl Asking<'_> {
         Ok(())
     }
 
-    fn failure(&self, kind: FailureKind, message: String) -> LookFailure<'static> {
+    pub(super) fn failure(&self, kind: FailureKind, message: String) -> LookFailure<'static> {
         LookFailure { scope: self.scope.clone(), kind, message: Text::Owned(message) }
     }
 
-    fn answer(self, found: Vec<Fact<'static>>, source: Source, complete: bool) -> Answered {
+    pub(super) fn answer(self, found: Vec<Fact<'static>>, source: Source, complete: bool) -> Answered {
         let at = self.simulation.now().timestamp();
         let found = found.into_iter().map(|fact| Observation { at, source, fact }).collect();
         Ok(Sweep { scope: self.scope, started_at: at, found, unchanged: 0, complete, absent: Vec::new() })
@@ -118,7 +122,7 @@ fn clusters(simulation: &mut Simulation, place: PlaceId) -> Answered {
                 name: Text::Owned(provider.name.clone()),
                 group: Text::Owned(group.name.clone()),
                 place: Text::Owned(facts::place_name(world, group.place).into_owned()),
-                managed_scaling: false,
+                managed_scaling: group.ecs_managed,
                 managed_termination_protection: false,
             }));
         }
@@ -233,7 +237,7 @@ fn machines(simulation: &mut Simulation, place: PlaceId) -> Answered {
     asking.answer(found, Source::Sweep, true)
 }
 
-fn place_of(world: &World, name: &str) -> PlaceId {
+pub(super) fn place_of(world: &World, name: &str) -> PlaceId {
     let found = name.split_once('/').and_then(|(account, region)| world.find_place(account, region));
     found.unwrap_or(PlaceId(0))
 }
@@ -265,24 +269,27 @@ fn groups(simulation: &mut Simulation, place: PlaceId) -> Answered {
     let world = &asking.simulation.world;
     let mut found = Vec::new();
     for group in groups.iter().filter_map(|id| world.group(*id)) {
-        for &member in &group.members {
-            let Some(machine) = world.machine(member) else { continue };
-            let zone = world.place(machine.place).and_then(|place| place.zones.get(usize::from(machine.zone)));
-            let template = machine.template.and_then(|id| world.templates.get(id.index()));
-            found.push(Fact::AutoScaling(AutoScalingFact {
-                instance_id: Text::Owned(world.machine_id(member)),
-                group: Text::Owned(group.name.clone()),
-                place: Text::Owned(facts::place_name(world, group.place).into_owned()),
-                lifecycle: Text::Borrowed(machine.lifecycle.word()),
-                healthy: machine.group_healthy,
-                zone: zone.map(|zone| Text::Owned(zone.name.clone())),
-                instance_type: Some(Text::Borrowed(machine.kind.get().name)),
-                launch_template: template.map(|it| Text::Owned(format!("{}:{}", it.id, it.version))),
-                launched_at: Some(machine.launched_at.timestamp()),
-            }));
-        }
+        found.extend(group.members.iter().filter_map(|member| membership(world, group, *member)));
     }
     asking.answer(found, Source::Sweep, true)
+}
+
+/// A member as its group tells it.
+pub(super) fn membership(world: &World, group: &Group, member: MachineId) -> Option<Fact<'static>> {
+    let machine = world.machine(member)?;
+    let zone = world.place(machine.place).and_then(|place| place.zones.get(usize::from(machine.zone)));
+    let template = machine.template.and_then(|id| world.templates.get(id.index()));
+    Some(Fact::AutoScaling(AutoScalingFact {
+        instance_id: Text::Owned(world.machine_id(member)),
+        group: Text::Owned(group.name.clone()),
+        place: Text::Owned(facts::place_name(world, group.place).into_owned()),
+        lifecycle: Text::Borrowed(machine.lifecycle.word()),
+        healthy: machine.group_healthy,
+        zone: zone.map(|zone| Text::Owned(zone.name.clone())),
+        instance_type: Some(Text::Borrowed(machine.kind.get().name)),
+        launch_template: template.map(|it| Text::Owned(format!("{}:{}", it.id, it.version))),
+        launched_at: Some(machine.launched_at.timestamp()),
+    }))
 }
 
 fn ping(world: &World, id: MachineId) -> Option<SsmFact<'static>> {

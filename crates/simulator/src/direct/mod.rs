@@ -3,7 +3,7 @@
 //! | to learn | read |
 //! |---|---|
 //! | a change as the fact an observer would read out of its event | [`facts`] |
-//! | what List and Describe calls would answer | [`answers`] |
+//! | what List and Describe calls would answer | [`answers`]; groups and demands: `rooms.rs` |
 //! | what the calls of remedies do | [`acts`]; commands on hosts: `on_host.rs` |
 //! | the engine's loop turned in virtual time | [`drive`], `muster.rs` |
 //! | one of several musters is in charge | [`lease`] |
@@ -20,6 +20,7 @@ pub mod forgetful;
 pub mod lease;
 mod muster;
 mod on_host;
+mod rooms;
 pub mod shared;
 
 pub use cloud::SimulatedCloud;

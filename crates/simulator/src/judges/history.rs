@@ -101,6 +101,14 @@ pub struct Then {
     pub zone: String,
     /// Auto Scaling group.
     pub group: String,
+    /// Tasks on it that are not over and that no daemon service keeps on every host.
+    pub busy: usize,
+    /// Its group protects it from scale-in.
+    pub scale_in_protected: bool,
+    /// What the target's group wants, its least and its most.
+    pub group_size: (u32, u32, u32),
+    /// ECS manages the size of the target's group.
+    pub managed: bool,
 }
 
 /// Something that truly happened in the account because somebody called.
@@ -291,6 +299,11 @@ impl Call {
         !matches!(word, "unfit" | "withheld" | "denied")
     }
 
+    /// It follows from a declared headroom.
+    pub fn keeps_room(&self) -> bool {
+        matches!(self.remedy(), "scale-out" | "scale-in")
+    }
+
     /// Ends the machine.
     pub fn ends_machine(&self) -> bool {
         matches!(self.act(), "terminate-in-group" | "mark-unhealthy" | "terminate")
@@ -299,7 +312,7 @@ impl Call {
     /// Disturbs what runs on the host. Reading disturbs nothing, nor does undoing; a ghost has nothing left to disturb,
     /// and the size of a group is not the host's.
     pub fn disturbs(&self) -> bool {
-        let spared = matches!(self.act(), "save-evidence" | "undrain" | "set-desired");
+        let spared = matches!(self.act(), "save-evidence" | "undrain" | "set-desired" | "execute-policy");
         let ghost = self.act() == "deregister" && self.remedy() == "deregister";
         !(spared || ghost)
     }

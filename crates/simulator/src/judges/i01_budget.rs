@@ -87,7 +87,8 @@ fn arrival(
         .calls
         .iter()
         .find(|call| call.case() == case && call.at >= from && call.at <= to && call.ends_machine() && call.was_made());
-    let Some(end) = end.filter(|end| !end.then.group.is_empty()) else { return from };
+    // A group that is to be smaller gets no other machine.
+    let Some(end) = end.filter(|end| !end.then.group.is_empty() && !end.keeps_room()) else { return from };
     // A group that was raised first and shrinks with the end makes no other: the one it was raised for is the new one.
     let shrinks = end.intent.pointer("/act/terminate-in-group/shrink").and_then(Value::as_bool).unwrap_or(false);
     let raised =

@@ -25,6 +25,10 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
     let mut found = decisions(world, history);
     for call in history.calls.iter().filter(|call| call.was_made()) {
         let releases = call.act() == "deregister" && call.remedy() == "release-tasks";
+        // An empty host that is one too many is well: I15 judges whether it may go.
+        if call.keeps_room() {
+            continue;
+        }
         if call.ends_machine() || releases || call.act() == "reboot" {
             found.extend(judge_call(history, call, conditions));
         }

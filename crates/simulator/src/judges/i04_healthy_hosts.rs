@@ -1,7 +1,7 @@
 //! I4, healthy hosts: no host that was well for the whole time of its case is ever confirmed lost, decided upon, or
 //! touched. One exception: where ECS and the host had no connection, the agent may be restarted, though the fault lay
 //! with ECS, or the agent would have come back a little later by itself. In a cluster of one or two hosts nobody can tell,
-//! and it disturbs no task.
+//! and it disturbs no task. An empty host that is one too many is another matter (I15).
 
 use super::{CaseLife, Conditions, History, TruthLog, Violation, history};
 use crate::{
@@ -41,6 +41,10 @@ pub fn judge(world: &World, truth: &TruthLog, history: &History, conditions: &Co
             found.push(Violation { invariant: "I4", at: call.at, what });
             continue;
         };
+        if call.keeps_room() {
+            // That it is well is why it may go: I15 judges whether it was empty.
+            continue;
+        }
         let machine = call.then.machine;
         let unreachable = |id| !truth.reachable_throughout(id, life.opened.plus(before), call.at);
         let away = || machine.is_some_and(unreachable) || seen_away(history, &life.subject, call.at);

@@ -1,11 +1,12 @@
 //! I15, capacity: once nothing goes wrong any more, what is counted as free is what is free; and whoever scales a group
-//! out does so within its limits, once for a shortage, and not while its launches fail.
+//! out does so within its limits, once for a shortage, and not while its launches fail. For a declared headroom a group never
+//! grows past what is declared, nothing is done where ECS sizes it, and no host goes but an empty one that nobody protects.
 
 use serde_json::Value;
 
-use super::{Violation, history::text};
+use super::{Conditions, History, Violation, history::text};
 use crate::{
-    clock::MINUTE,
+    clock::{MINUTE, Moment},
     direct::answers::listed_hosts,
     world::{ClusterId, HostId, Scaled, Scaler, World, placement::Protocol},
 };
@@ -25,7 +26,9 @@ pub fn judge(world: &World) -> Vec<Violation> {
 }
 
 fn wrong(world: &World, scaled: &Scaled) -> Option<String> {
-    let Scaled { from, to, max, coming, .. } = scaled;
+    let Scaled { from, to, max, .. } = scaled;
+    // What never could be launched is not on its way.
+    let coming = scaled.coming + if scaled.failed_at.is_none() { scaled.unlaunched } else { 0 };
     let group = world.group(scaled.group).map_or("", |group| &group.name);
     if to > max {
         return Some(format!("group {group} was to have {to} members; it may have {max}"));
@@ -33,7 +36,7 @@ fn wrong(world: &World, scaled: &Scaled) -> Option<String> {
     if to <= from {
         return None;
     }
-    if *coming > 0 {
+    if coming > 0 {
         return Some(format!("group {group} was raised from {from} to {to} while {coming} members were on their way"));
     }
     // Auto Scaling itself tries again and again: the newest failure may be a moment old, the first one counts.
@@ -43,6 +46,80 @@ fn wrong(world: &World, scaled: &Scaled) -> Option<String> {
         "group {group} was raised from {from} to {to} although its last launch failed at {}",
         failed_at.iso_secs()
     ))
+}
+
+/// Judges every call that was made for a declared headroom, by the declaration and the truth at that moment.
+pub fn judge_keeping(history: &History, conditions: &Conditions) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut gone: Vec<(&str, &str, Moment)> = Vec::new();
+    for call in history.calls.iter().filter(|call| call.keeps_room() && call.was_made()) {
+        let mut wrong = |what: String| {
+            let what = format!("case {}: {} of {}: {what}", call.case().1, call.act(), call.target("group"));
+            found.push(Violation { invariant: "I15", at: call.at, what });
+        };
+        let Some(keep) = conditions.policy.headroom(call.target("cluster")) else {
+            wrong("no headroom is declared there".to_owned());
+            continue;
+        };
+        let number = |name: &str, default: i64| keep["declared"][name].as_i64().unwrap_or(default);
+        let then = &call.then;
+        // What undoes a drain, or saves what is known, moves nothing.
+        if matches!(call.act(), "undrain" | "save-evidence" | "deregister") {
+            continue;
+        }
+        if then.managed {
+            wrong("ECS's managed scaling sizes the group".to_owned());
+        }
+        let (_, least, most) = then.group_size;
+        let to = call.intent["act"]["set-desired"]["to"].as_i64();
+        match call.act() {
+            "set-desired" if to > Some(number("max_hosts", 0)) => {
+                wrong(format!("{to:?} hosts, {} are declared at most", number("max_hosts", 0)));
+            }
+            "execute-policy" if i64::from(most) > number("max_hosts", 0) => {
+                wrong(format!("the policy may go up to {most} hosts, {} are declared at most", number("max_hosts", 0)));
+            }
+            "set-desired" | "execute-policy" => {}
+            act => {
+                if keep["declared"]["scale_in"].as_bool() != Some(true) {
+                    wrong("no host is to go".to_owned());
+                }
+                // What an observer is told may be as old as the account lets it be.
+                if conditions.stale_ms > 0 {
+                    continue;
+                }
+                if then.scale_in_protected {
+                    wrong(format!("{} is protected from scale-in", call.target("machine")));
+                }
+                if then.busy > 0 {
+                    wrong(format!("{} tasks are on {}", then.busy, call.target("machine")));
+                }
+                if !then.connected {
+                    wrong(format!("the agent of {} is away", call.target("machine")));
+                }
+                let floor = i64::from(least).max(number("min_hosts", 0));
+                if act != "drain" && i64::from(then.group_size.0) <= floor {
+                    wrong(format!("the group has {} hosts and at least {floor} are to stay", then.group_size.0));
+                }
+                if act == "drain" && then.status != "ACTIVE" && then.status != "DRAINING" {
+                    wrong(format!("{} is {}", call.target("machine"), then.status));
+                }
+                if act != "drain" {
+                    let slow_ms = number("scale_in_after_secs", 3_600) * 1000;
+                    let lately = gone.iter().any(|(group, machine, at)| {
+                        *group == call.target("group")
+                            && *machine != call.target("machine")
+                            && call.at.since(*at) < slow_ms / 2
+                    });
+                    if lately && !conditions.clock_stepped && history.crashes.is_empty() {
+                        wrong("another host went a short while ago".to_owned());
+                    }
+                    gone.push((call.target("group"), call.target("machine"), call.at));
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Compares what is said to be free in the clusters (as JSON, the form that `muster capacity` prints, with hosts) with the

@@ -141,6 +141,7 @@ pub fn judge(world: &World, history: &History, conditions: &Conditions) -> Vec<V
     found.extend(i12_no_page_twice::judge(history, conditions));
     found.extend(i13_one_doubt::judge(history, conditions));
     found.extend(i15_capacity::judge(world));
+    found.extend(i15_capacity::judge_keeping(history, conditions));
     found.extend(i17_store::judge(history));
     found.extend(i18_own_rate::judge(history, conditions));
     found.extend(i19_clock::judge(history));

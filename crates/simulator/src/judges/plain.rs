@@ -97,8 +97,19 @@ impl Plain {
 
     /// `observe`, `dry-run`, `approve` or `act`.
     pub fn mode(&self, cluster_arn: &str, trouble: &str) -> String {
+        if matches!(trouble, "no-room" | "much-room")
+            && let Some(mode) = self.headroom(cluster_arn).and_then(|keep| keep["mode"].as_str().map(str::to_owned))
+        {
+            return mode;
+        }
         let said = self.said("mode", cluster_arn, trouble);
         said.and_then(|said| said.as_str().map(str::to_owned)).unwrap_or_else(|| "dry-run".to_owned())
+    }
+
+    /// The headroom that is declared in a cluster: the first that fits.
+    pub fn headroom(&self, cluster_arn: &str) -> Option<Value> {
+        let declared = self.0.get("headroom").and_then(Value::as_array)?;
+        declared.iter().find(|it| any_fits(&texts(&it["clusters"]), cluster_name(cluster_arn))).cloned()
     }
 
     /// A wait, in milliseconds: `grace_secs` or `act_after_secs`.

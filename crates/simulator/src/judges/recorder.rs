@@ -24,7 +24,7 @@ use crate::{
     clock::Moment,
     direct::Watcher,
     simulation::Simulation,
-    world::{HostStatus, MachineId, MachineState, TaskStatus, World},
+    world::{HostStatus, MachineId, MachineState, Strategy, TaskStatus, World},
 };
 
 /// Writes the history down.
@@ -199,7 +199,10 @@ impl Recorder {
         if let Some(reference) = self.references.get_mut(&by) {
             reference.looked(sweep);
         }
-        if matches!(sweep.scope, Scope::Clusters(_) | Scope::ClusterTasks(_) | Scope::Tasks { .. } | Scope::Groups(_)) {
+        if matches!(
+            sweep.scope,
+            Scope::Clusters(_) | Scope::ClusterTasks(_) | Scope::Tasks { .. } | Scope::Groups(_) | Scope::Demand { .. }
+        ) {
             return;
         }
         // That all is well with somebody is only worth noting where somebody wanted to know it.
@@ -295,6 +298,10 @@ fn asked(at: Moment, by: u8, look: &Look) -> Looked {
         Look::Tasks { cluster, arns } => ("tasks", cluster, arns),
         Look::Machines { place, ids } => ("machines", place, ids),
         Look::Pings { place, ids } => ("pings", place, ids),
+        Look::Groups { place, names } => ("groups", place, names),
+        Look::Demand { cluster, of } => {
+            return Looked { at, by, kind: "demand", of: cluster.clone(), ids: vec![format!("{cluster} {of}")] };
+        }
     };
     Looked { at, by, kind, of: of.clone(), ids: ids.clone() }
 }
@@ -330,7 +337,15 @@ fn then(world: &World, intent: &Intent, since: Moment) -> Then {
         then.connected = found.said.connected;
         then.registered_at = Some(found.registered_at);
     }
+    let place = target.place.split_once('/').and_then(|(account, region)| world.find_place(account, region));
+    let group =
+        target.group.as_deref().zip(place).and_then(|(name, place)| world.group(world.find_group(place, name)?));
+    if let Some(group) = group {
+        then.group_size = (group.desired, group.min, group.max);
+        then.managed = group.ecs_managed;
+    }
     let Some((id, found)) = machine.and_then(|id| Some((id, world.machine(id)?))) else { return then };
+    then.scale_in_protected = found.protected;
     let own = found.host.and_then(|host| world.host(host));
     then.registered = own.is_some_and(|host| host.said.status != HostStatus::Inactive);
     then.runs = found.state == MachineState::Running;
@@ -343,6 +358,7 @@ fn then(world: &World, intent: &Intent, since: Moment) -> Then {
             continue;
         }
         let service = task.service.and_then(|service| world.service(service));
+        then.busy += usize::from(service.is_none_or(|service| service.strategy != Strategy::Daemon));
         let group = service.map(|service| format!("service:{}", service.name));
         if task.created_at > since {
             then.known_tasks.extend(group.clone());

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     policy,
-    story::{Cluster, Faults, Misfortune, Request, Size, Story},
+    story::{Cluster, Faults, Misfortune, Request, Room, Size, Story},
 };
 use crate::seed::Random;
 
@@ -77,7 +77,48 @@ pub fn draw(seed: u64) -> Story {
         let misfortune = misfortune(&mut random, &story);
         story.misfortunes.push(misfortune);
     }
+    if size != Size::Huge {
+        // Dice of their own: the rest of the story is what it was before there was any headroom.
+        rooms(&mut Random::new(seed ^ 0x726f_6f6d), &mut story);
+    }
     story
+}
+
+/// Declares headroom in some clusters, and has others meddle with their groups.
+fn rooms(random: &mut Random, story: &mut Story) {
+    if !random.chance(0.6) {
+        return;
+    }
+    let mut declared = Vec::new();
+    for number in 0..story.clusters.len() {
+        if !random.chance(0.7) {
+            continue;
+        }
+        let cluster = &mut story.clusters[number];
+        cluster.room = Some(Room { managed: random.chance(0.15), protected: random.chance(0.1) });
+        declared.push(policy::headroom(random, number, cluster));
+        let minutes = story.minutes;
+        let later = |random: &mut Random| random.between(5, minutes - 30);
+        if random.chance(0.4) {
+            let to = (cluster.hosts + random.between(-2, 4)).max(0);
+            story.misfortunes.push(happen(later(random), "scale", format!("group = \"c{number}\"\nto = {to}")));
+        }
+        if random.chance(0.5) {
+            let to = (cluster.hosts + cluster.lone) * random.between(0, 12);
+            let rest = format!("service = \"c{number}/api\"\nto = {to}");
+            story.misfortunes.push(happen(later(random), "desired-count", rest));
+        }
+        if random.chance(0.3) {
+            let rest = format!("group = \"c{number}\"\nfor = \"{}m\"", random.between(5, 80));
+            story.misfortunes.push(happen(later(random), "launches-fail", rest));
+        }
+        if random.chance(0.1) {
+            let process = if random.chance(0.5) { "Launch" } else { "Terminate" };
+            let rest = format!("group = \"c{number}\"\nprocess = \"{process}\"\nfor = \"{}m\"", random.between(5, 60));
+            story.misfortunes.push(happen(later(random), "suspend", rest));
+        }
+    }
+    story.policy["headroom"] = serde_json::Value::Array(declared);
 }
 
 fn clusters(random: &mut Random, size: Size) -> Vec<Cluster> {
@@ -98,6 +139,7 @@ fn clusters(random: &mut Random, size: Size) -> Vec<Cluster> {
             awsvpc: random.chance(0.5),
             churn_per_hour: if size == Size::Huge { 0.0 } else { random.unit() * 0.5 },
             daemon: size != Size::Huge && random.chance(0.3),
+            room: None,
         }
     };
     (0..count).map(|_| one(random)).collect()

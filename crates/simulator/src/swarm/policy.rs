@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::story::Cluster;
 use crate::seed::Random;
 
 /// The policy of a story with so many clusters.
@@ -59,6 +60,31 @@ pub fn draw(random: &mut Random, clusters: usize) -> Value {
     }
     policy["rules"] = Value::Array(rules);
     policy
+}
+
+/// Room that is declared in a cluster, mostly to be kept.
+pub fn headroom(random: &mut Random, number: usize, cluster: &Cluster) -> Value {
+    let mode = *random.pick(&["act", "act", "act", "approve", "dry-run", "observe"]).unwrap_or(&"act");
+    let many = if cluster.awsvpc { cluster.hosts * 2 } else { cluster.hosts * 40 };
+    let mut keep = json!({
+        "clusters": [format!("c{number}")],
+        "of": if random.chance(0.9) { "service:api" } else { "family:api" },
+        "each_zone": random.chance(0.3),
+        "mode": mode,
+        "declared": {
+            "copies": if random.chance(0.7) { random.between(1, many) } else { random.between(1, 8) },
+            "max_hosts": cluster.hosts + random.between(0, 8),
+            "min_hosts": random.between(0, cluster.hosts),
+            "step_hosts": random.between(1, 4),
+            "cool_down_secs": random.between(60, 600),
+            "scale_in": random.chance(0.6),
+            "scale_in_after_secs": random.between(600, 3_600),
+        },
+    });
+    if random.chance(0.2) {
+        keep["groups"] = json!([format!("c{number}")]);
+    }
+    keep
 }
 
 fn ladder(random: &mut Random) -> Value {

@@ -50,6 +50,13 @@ fn candidates(story: &Story) -> Vec<Story> {
         with(&|it| it.clusters[at].churn_per_hour = 0.0);
         with(&|it| it.clusters[at].daemon = false);
         with(&|it| it.clusters[at].tasks = it.clusters[at].tasks.min(1));
+        with(&|it| {
+            it.clusters[at].room = None;
+            let about = serde_json::json!([format!("c{at}")]);
+            if let Some(declared) = it.policy["headroom"].as_array_mut() {
+                declared.retain(|keep| keep["clusters"] != about);
+            }
+        });
     }
     // Faults: half of what happens, one of it, a class at a time.
     let many = story.misfortunes.len();

@@ -37,6 +37,17 @@ pub struct Cluster {
     pub churn_per_hour: f64,
     /// A daemon runs on every host.
     pub daemon: bool,
+    /// How its group is told of where room is declared; `None`: nothing is declared, and the group is as always.
+    pub room: Option<Room>,
+}
+
+/// A group in whose cluster room is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// ECS manages its size.
+    pub managed: bool,
+    /// Its members are protected from scale-in.
+    pub protected: bool,
 }
 
 /// Something that happens to the account.
@@ -125,16 +136,24 @@ impl Story {
             }
         }
         for (number, cluster) in self.clusters.iter().enumerate() {
-            let Cluster { hosts, lone, external, trunking, tasks, awsvpc, churn_per_hour, daemon } = cluster;
+            let Cluster { hosts, lone, external, trunking, tasks, awsvpc, churn_per_hour, daemon, room } = cluster;
             let network = if *awsvpc { "awsvpc" } else { "bridge" };
             let kind = if *tasks > 4 { "\"m6i.4xlarge\"" } else { "\"m6i.large\", \"m6i.xlarge\"" };
+            let own = if room.is_some() { 0 } else { *hosts };
             let _ = writeln!(
                 text,
-                "[[cluster]]\nname = \"c{number}\"\nhosts = {hosts}\nlone-hosts = {lone}\nexternal = {external}\n\
+                "[[cluster]]\nname = \"c{number}\"\nhosts = {own}\nlone-hosts = {lone}\nexternal = {external}\n\
                  trunking = {trunking}\ntypes = [{kind}]\n[[cluster.service]]\nname = \"api\"\ntasks = {}\ncpu = 64\n\
                  memory = 128\nnetwork = \"{network}\"\nchurn-per-hour = {churn_per_hour:.3}",
                 (hosts + lone) * tasks,
             );
+            if let Some(Room { managed, protected }) = room {
+                let _ = writeln!(
+                    text,
+                    "[[cluster.group]]\nname = \"c{number}\"\nhosts = {hosts}\ntypes = [{kind}]\nmanaged-scaling = {managed}\n\
+                     protected = {protected}",
+                );
+            }
             if *daemon {
                 text.push_str("[[cluster.service]]\nname = \"logs\"\ndaemon = true\ncpu = 64\nmemory = 128\n");
             }
@@ -181,6 +200,7 @@ impl Story {
             (!self.pauses.is_empty(), "muster stands still"),
             (!self.full_groups.is_empty(), "group at its maximum"),
             (!self.requests.is_empty(), "operator"),
+            (self.clusters.iter().any(|it| it.room.is_some()), "headroom"),
         ] {
             classes.extend(there.then(|| class.to_owned()));
         }

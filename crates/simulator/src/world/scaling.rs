@@ -41,6 +41,8 @@ pub struct Scaled {
     pub to: u32,
     /// Members that were launched less than a quarter of an hour before and had not registered yet.
     pub coming: u32,
+    /// Machines that it wanted and that were not even launched.
+    pub unlaunched: u32,
     /// When the newest launch had failed, if it had.
     pub failed_at: Option<Moment>,
     /// When the first of the launches had failed since which none succeeded.
@@ -88,12 +90,18 @@ impl World {
         };
         let members = held.members.iter().filter_map(|member| self.machine(*member));
         let coming = members.filter(on_its_way).count() as u32;
+        let alive = |member: &&MachineId| {
+            let lifecycle = self.machine(**member).map(|machine| machine.lifecycle);
+            matches!(lifecycle, Some(Lifecycle::Pending | Lifecycle::PendingWait | Lifecycle::InService))
+        };
+        let unlaunched = from.saturating_sub(held.members.iter().filter(alive).count() as u32);
         let launches = held.activities.iter().filter(|activity| activity.description.starts_with("Launching"));
         let mut failed = launches.take_while(|activity| activity.status == "Failed").map(|activity| activity.at);
         let failed_at = failed.next();
         let failing_since = failed.last().or(failed_at);
         let max = held.max;
-        self.scaled.push(Scaled { at: self.now, group, by, from, to, coming, failed_at, failing_since, max });
+        let at = self.now;
+        self.scaled.push(Scaled { at, group, by, from, to, coming, unlaunched, failed_at, failing_since, max });
     }
 
     fn cools_from_now(&mut self, group: GroupId) {

@@ -161,7 +161,8 @@ impl Reference {
         let word = result_word(result);
         case.unhealed |= word == "unhealed";
         let ends = matches!(act_word(intent), "terminate-in-group" | "mark-unhealthy" | "terminate" | "set-desired");
-        if ends && matches!(word, "done" | "gone" | "failed") {
+        let keeps_room = matches!(text(intent, "remedy"), "scale-out" | "scale-in");
+        if ends && !keeps_room && matches!(word, "done" | "gone" | "failed") {
             let late = now + self.plain.replacement_secs("arrival_secs", 900) * 1000;
             let group = text(&intent["target"], "group").to_owned();
             self.arrivals.push((late, group, text(&intent["target"], "cluster").to_owned(), None));
@@ -235,7 +236,7 @@ impl Reference {
             self.disagreements.push(Violation { invariant: "I21", at: Moment(now), what });
         }
         let Some((how, remedy)) = chosen(record) else { return };
-        if how == "will" && !matches!(remedy, "tell-someone" | "deregister") {
+        if how == "will" && !matches!(remedy, "tell-someone" | "deregister" | "scale-out") {
             let (cluster, group) = (case.cluster.clone(), self.place(&case).1);
             self.begun.push((now, now, number, cluster, group));
         }

@@ -75,7 +75,7 @@ impl Reference {
         if !self.plain.window_open(&case.cluster, Moment(now)) {
             return Some("no window is open".to_owned());
         }
-        if remedy == "deregister" { None } else { self.over_budget(case, now, false) }
+        if matches!(remedy, "deregister" | "scale-out") { None } else { self.over_budget(case, now, false) }
     }
 
     pub(super) fn paused(&self, cluster: &str, now: i64) -> bool {
@@ -170,7 +170,10 @@ impl Reference {
                 .cases
                 .values()
                 .filter(|it| {
-                    let disturbs = it.at_work.as_ref().is_some_and(|(remedy, _)| remedy != "deregister");
+                    let disturbs = it
+                        .at_work
+                        .as_ref()
+                        .is_some_and(|(remedy, _)| !matches!(remedy.as_str(), "deregister" | "scale-out"));
                     disturbs && it.subject != case.subject && within(&it.cluster, &self.place(it).1, &zone(it))
                 })
                 .count();
