@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Regex,
     /// Too long, too deep, too many.
     Limit,
+    /// No fault: it can be run, but is perhaps not what was meant.
+    Hint,
 }
 
 /// A fault inside of the crate, before the text is put beside it.
@@ -87,7 +89,10 @@ pub fn nearest<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> Opt
         .into_iter()
         .map(|known| (strsim::osa_distance(&lower, &known.to_lowercase()), known))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, known)| *distance <= known.chars().count().div_ceil(3) && *known != found)
+        .filter(|(distance, known)| {
+            let chars = known.chars().count();
+            *distance <= chars.div_ceil(3) && *distance < chars && *known != found
+        })
         .map(|(_, known)| known)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{period::Period, regex::Regex, span::Span};
 
-use super::{Expr, NumberLiteral, Path, Query};
+use super::{Expr, ExprKind, NumberLiteral, Path, Query};
 
 /// A command and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +111,17 @@ pub struct Item {
     pub expr: Expr,
     /// Its name, after `as`.
     pub name: Option<Name>,
+}
+
+impl Item {
+    /// The name of its column in a query of this text: the alias, the field, or the expression as it was typed.
+    pub fn column_name(&self, text: &str) -> String {
+        match (&self.name, &self.expr.kind) {
+            (Some(name), _) => name.it.clone(),
+            (None, ExprKind::Field(path)) => path.flat(),
+            (None, _) => self.expr.span.of(text).to_owned(),
+        }
+    }
 }
 
 /// One condition of `filterIndex`.

@@ -73,6 +73,43 @@ impl Expr {
     }
 }
 
+impl Expr {
+    /// The same expression with some of its parts replaced, outer ones first; what is inside of a replaced one goes with it.
+    #[must_use]
+    pub fn rewritten(&self, replace: &mut dyn FnMut(&Self) -> Option<ExprKind>) -> Self {
+        if let Some(kind) = replace(self) {
+            return Self::new(kind, self.span);
+        }
+        let mut one = |part: &Self| part.rewritten(replace);
+        let kind = match &self.kind {
+            ExprKind::Call(call) => {
+                let arguments = call.arguments.iter().map(one).collect();
+                ExprKind::Call(Call { arguments, ..call.clone() })
+            }
+            ExprKind::Negative(of) => ExprKind::Negative(Box::new(one(of))),
+            ExprKind::Not(of) => ExprKind::Not(Box::new(one(of))),
+            ExprKind::Arithmetic(left, operator, right) => {
+                ExprKind::Arithmetic(Box::new(one(left)), *operator, Box::new(one(right)))
+            }
+            ExprKind::Compare(left, comparison, right) => {
+                ExprKind::Compare(Box::new(one(left)), *comparison, Box::new(one(right)))
+            }
+            ExprKind::Logic(logic, all) => ExprKind::Logic(*logic, all.iter().map(one).collect()),
+            ExprKind::Like(like) => ExprKind::Like(Box::new(Like { of: one(&like.of), ..(**like).clone() })),
+            ExprKind::In(within) => {
+                let of = one(&within.of);
+                let place = match &within.place {
+                    Place::List(list) => Place::List(list.iter().map(one).collect()),
+                    subquery @ Place::Subquery(_) => subquery.clone(),
+                };
+                ExprKind::In(Box::new(In { of, place, negated: within.negated }))
+            }
+            leaf => leaf.clone(),
+        };
+        Self::new(kind, self.span)
+    }
+}
+
 impl ExprKind {
     /// Visits the expressions of which it consists.
     pub fn each_part<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {

@@ -86,10 +86,9 @@ impl Parser {
             None
         };
         if descending.is_none()
-            && let Some(word) = self.peek().word()
-            && let Some(near) = crate::error::nearest(word, ["asc", "desc", "ascending", "descending"])
+            && let Some(word) = self.peek().word().map(str::to_lowercase)
+            && let Some(near) = ["asc", "desc"].into_iter().find(|known| word.starts_with(known))
         {
-            let near = if near.starts_with('a') { "asc" } else { "desc" };
             return Err(self.unexpected("`asc`, `desc`, `,` or `|`").or(near));
         }
         Ok(SortKey { expr, descending })
