@@ -63,7 +63,7 @@ pub enum Rows {
     Groups,
 }
 
-/// The fields of records that a query reads.
+/// The fields of records that a query reads. What its subqueries read is known when they are checked by themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     /// Their flat names. A field whose name is the beginning of a path is meant with all that is inside.

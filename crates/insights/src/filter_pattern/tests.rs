@@ -119,7 +119,7 @@ fn fields_between_blanks_are_compared_by_their_places() {
         ("[...]", vec![1, 2, 3, 4]),
         ("[first=\"INFO\", ...]", vec![2]),
         ("[..., last=request]", vec![3, 4]),
-        ("[level, rest=%12:00:02 F%]", vec![4]),
+        ("[level, rest=%12:00:02.F%]", vec![4]),
     ] {
         assert_eq!(matching(pattern, &LINES), expected, "{pattern}");
     }

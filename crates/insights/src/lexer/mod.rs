@@ -14,7 +14,7 @@ use crate::{
 
 /// The words of a text; the last one is its end.
 pub fn tokens(text: &str) -> Vec<Token> {
-    let mut lexer = Lexer { text, at: 0, operand: false, command_next: true, depth: 0, parse_at: None };
+    let mut lexer = Lexer { text, at: 0, operand: false, command_next: true, opened: false, depth: 0, parse_at: None };
     let mut tokens = Vec::with_capacity(text.len() / 4 + 1);
     loop {
         lexer.blanks();
@@ -63,6 +63,8 @@ struct Lexer<'t> {
     operand: bool,
     /// Whether the next word is a command.
     command_next: bool,
+    /// Whether a parenthesis was opened just before.
+    opened: bool,
     depth: u32,
     /// At which depth a `parse` waits for its pattern: a slash at that depth opens one, also after a field.
     parse_at: Option<u32>,
@@ -98,12 +100,14 @@ impl<'t> Lexer<'t> {
     /// Remembers what decides how the next word is read.
     fn saw(&mut self, token: &Token) {
         let command = std::mem::replace(&mut self.command_next, token.is_sign(Sign::Pipe));
+        // A subquery may begin with its command: a field of that name stands in backticks there.
+        let opened = std::mem::replace(&mut self.opened, token.is_sign(Sign::Open));
         match &token.kind {
             TokenKind::Sign(Sign::Open) => self.depth += 1,
             TokenKind::Sign(Sign::Close) => self.depth = self.depth.saturating_sub(1),
             TokenKind::Sign(Sign::Pipe) => self.parse_at = None,
             TokenKind::Regex(_) | TokenKind::Text(_) if self.parse_at == Some(self.depth) => self.parse_at = None,
-            _ if command && token.is_word("parse") => self.parse_at = Some(self.depth),
+            _ if (command || opened) && token.is_word("parse") => self.parse_at = Some(self.depth),
             _ => {}
         }
         self.operand = match &token.kind {

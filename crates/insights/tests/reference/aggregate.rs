@@ -11,7 +11,7 @@ use insights::{
 use super::{Fields, Reference};
 
 impl Reference<'_> {
-    pub fn stats(&self, stats: &Stats, rows: &[Fields]) -> Result<Vec<Fields>, String> {
+    pub(crate) fn stats(&self, stats: &Stats, rows: &[Fields]) -> Result<Vec<Fields>, String> {
         let mut groups: Vec<(Vec<Option<String>>, Fields, Vec<&Fields>)> = Vec::new();
         for fields in rows {
             let values: Vec<Value> = stats.by.iter().map(|item| self.group_value(stats, &item.expr, fields)).collect();
@@ -108,7 +108,9 @@ impl Reference<'_> {
             "earliest" | "latest" => {
                 let mut dated: Vec<(Option<i64>, Value)> = members
                     .iter()
-                    .map(|fields| (fields.get("@timestamp").and_then(Value::integer), self.value(&call.arguments[0], fields)))
+                    .map(|fields| {
+                        (fields.get("@timestamp").and_then(Value::integer), self.value(&call.arguments[0], fields))
+                    })
                     .filter(|(_, value)| !value.is_null())
                     .collect();
                 dated.sort_by_key(|(time, _)| *time);

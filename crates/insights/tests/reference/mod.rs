@@ -16,33 +16,33 @@ use insights::{
 
 /// A record of a log.
 #[derive(Clone, Debug)]
-pub struct Record {
-    pub time_ms: i64,
-    pub message: String,
+pub(crate) struct Record {
+    pub(crate) time_ms: i64,
+    pub(crate) message: String,
 }
 
 /// Records of one log group, and the tables that can be looked up.
 #[derive(Clone, Debug, Default)]
-pub struct Data {
-    pub log: String,
-    pub stream: String,
-    pub records: Vec<Record>,
-    pub tables: BTreeMap<String, Vec<Vec<String>>>,
+pub(crate) struct Data {
+    pub(crate) log: String,
+    pub(crate) stream: String,
+    pub(crate) records: Vec<Record>,
+    pub(crate) tables: BTreeMap<String, Vec<Vec<String>>>,
 }
 
-pub type Fields = BTreeMap<String, Value>;
+pub(crate) type Fields = BTreeMap<String, Value>;
 
 /// What the evaluation of one query knows.
-pub struct Reference<'d> {
-    pub data: &'d Data,
-    pub text: &'d str,
-    pub context: Context,
+pub(crate) struct Reference<'d> {
+    pub(crate) data: &'d Data,
+    pub(crate) text: &'d str,
+    pub(crate) context: Context,
 }
 
 /// A row, as expressions see it.
-pub struct Seen<'r, 'd> {
-    pub fields: &'r Fields,
-    pub reference: &'r Reference<'d>,
+pub(crate) struct Seen<'r, 'd> {
+    pub(crate) fields: &'r Fields,
+    pub(crate) reference: &'r Reference<'d>,
 }
 
 impl Row for Seen<'_, '_> {
@@ -60,14 +60,15 @@ impl Row for Seen<'_, '_> {
     fn in_subquery(&self, query: &Query, value: &Value) -> bool {
         let rules = &self.reference.context.rules;
         let rows = self.reference.rows(query).expect("the subquery is within the reference");
-        let column = insights::check(self.reference.text, query.clone(), rules).expect("it was checked").columns.remove(0);
+        let column =
+            insights::check(self.reference.text, query.clone(), rules).expect("it was checked").columns.remove(0);
         rows.iter().any(|row| row.get(&column.name).is_some_and(|found| equal(found, value, rules) == Some(true)))
     }
 }
 
 impl Reference<'_> {
     /// The rows after the last command, with all their fields; or the command that is not in the reference.
-    pub fn rows(&self, query: &Query) -> Result<Vec<Fields>, String> {
+    pub(crate) fn rows(&self, query: &Query) -> Result<Vec<Fields>, String> {
         let mut rows = self.records();
         for command in &query.commands {
             rows = self.command(&command.verb, rows)?;
@@ -97,7 +98,7 @@ impl Reference<'_> {
         rows
     }
 
-    pub fn value(&self, expr: &Expr, fields: &Fields) -> Value {
+    pub(crate) fn value(&self, expr: &Expr, fields: &Fields) -> Value {
         evaluate(expr, &Seen { fields, reference: self }, &self.context)
     }
 
@@ -121,7 +122,8 @@ impl Reference<'_> {
             Verb::FilterIndex(tests) => rows.retain(|fields| {
                 tests.iter().all(|test| {
                     let value = self.at(&test.field.it, fields);
-                    let is = |wanted: &Expr| equal(&value, &self.value(wanted, fields), &self.context.rules) == Some(true);
+                    let is =
+                        |wanted: &Expr| equal(&value, &self.value(wanted, fields), &self.context.rules) == Some(true);
                     match &test.wanted {
                         IndexWanted::Equal(wanted) => is(wanted),
                         IndexWanted::OneOf(wanted) => wanted.iter().any(is),
@@ -162,7 +164,8 @@ impl Reference<'_> {
             Verb::Dedup(keys) => {
                 let mut seen = BTreeSet::new();
                 rows.retain(|fields| {
-                    let values: Option<Vec<String>> = keys.iter().map(|key| self.key(&self.at(&key.it, fields))).collect();
+                    let values: Option<Vec<String>> =
+                        keys.iter().map(|key| self.key(&self.at(&key.it, fields))).collect();
                     values.is_none_or(|values| seen.insert(values))
                 });
             }
@@ -203,7 +206,9 @@ impl Reference<'_> {
             ParseMode::Glob(pattern, names) => {
                 let found = extract::glob(&pattern.it, &text).unwrap_or_default();
                 let each = names.iter().enumerate();
-                vec![with(each.map(|(index, name)| (name.it.clone(), found.get(index).map(|it| (*it).to_owned()))).collect())]
+                vec![with(
+                    each.map(|(index, name)| (name.it.clone(), found.get(index).map(|it| (*it).to_owned()))).collect(),
+                )]
             }
             ParseMode::Regex(regex, _) if parse.multi => {
                 extract::regex_all(&regex.it, &text).into_iter().map(|found| with(owned(found))).collect()

@@ -10,7 +10,7 @@ use insights::{
 use super::{Fields, Reference};
 
 impl Reference<'_> {
-    pub fn reshape(&self, verb: &Verb, mut rows: Vec<Fields>) -> Result<Vec<Fields>, String> {
+    pub(crate) fn reshape(&self, verb: &Verb, mut rows: Vec<Fields>) -> Result<Vec<Fields>, String> {
         match verb {
             Verb::Unnest { list, into } => Ok(rows
                 .into_iter()
@@ -36,7 +36,10 @@ impl Reference<'_> {
                 let mut sum = 0.0;
                 for fields in &mut rows {
                     sum += self.at(&field.it, fields).number().unwrap_or(0.0);
-                    fields.insert(name.as_ref().map_or_else(|| field.it.flat(), |name| name.it.clone()), Value::of_number(sum));
+                    fields.insert(
+                        name.as_ref().map_or_else(|| field.it.flat(), |name| name.it.clone()),
+                        Value::of_number(sum),
+                    );
                 }
                 Ok(rows)
             }
@@ -49,7 +52,8 @@ impl Reference<'_> {
                             (Some(name), false) => format!("{}_p{lag}", name.it),
                             (None, _) => format!("{}_p{lag}", it.field.it.flat()),
                         };
-                        let before = index.checked_sub(lag as usize).map_or(Value::Null, |before| values[before].clone());
+                        let before =
+                            index.checked_sub(lag as usize).map_or(Value::Null, |before| values[before].clone());
                         fields.insert(name, before);
                     }
                 }
@@ -99,9 +103,11 @@ impl Reference<'_> {
 
     /// Joins one row with an uploaded table, of which the first line has the columns' names.
     fn look_up(&self, lookup: &Lookup, fields: &mut Fields) -> Result<(), String> {
-        let table = self.data.tables.get(&lookup.table.it).ok_or_else(|| format!("there is no table {}", lookup.table.it))?;
+        let table =
+            self.data.tables.get(&lookup.table.it).ok_or_else(|| format!("there is no table {}", lookup.table.it))?;
         let (head, lines) = table.split_first().ok_or("the table is empty")?;
-        let column = |name: &str| head.iter().position(|known| known == name).ok_or_else(|| format!("no column {name}"));
+        let column =
+            |name: &str| head.iter().position(|known| known == name).ok_or_else(|| format!("no column {name}"));
         let mut found: Vec<&Vec<String>> = lines.iter().collect();
         for pair in &lookup.keys {
             let place = column(&pair.first.it.flat())?;
@@ -112,7 +118,8 @@ impl Reference<'_> {
         for output in &lookup.outputs {
             let place = column(&output.column.it.flat())?;
             let name = output.name.as_ref().map_or_else(|| output.column.it.flat(), |name| name.it.clone());
-            let value = found.first().and_then(|line| line.get(place)).map_or(Value::Null, |text| Value::Text(text.clone()));
+            let value =
+                found.first().and_then(|line| line.get(place)).map_or(Value::Null, |text| Value::Text(text.clone()));
             let has_own = fields.get(&name).is_some_and(|own| !own.is_null());
             if lookup.overwrite || (!has_own && !value.is_null()) {
                 fields.insert(name, value);
