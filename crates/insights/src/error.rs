@@ -118,10 +118,18 @@ pub struct QueryError {
     pub line: usize,
     /// Its column in characters, counted from 1.
     pub column: usize,
-    /// The line in which it stands; of a long one the part around it.
-    excerpt: String,
-    /// How many columns of a terminal are before it in the excerpt, and how many it fills there.
-    marked: (usize, usize),
+    /// How it is shown.
+    excerpt: Box<Excerpt>,
+}
+
+/// The line in which a fault stands; of a long one the part around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Excerpt {
+    text: String,
+    /// How many columns of a terminal are before the fault.
+    before: usize,
+    /// How many it fills.
+    width: usize,
 }
 
 impl QueryError {
@@ -148,15 +156,18 @@ impl QueryError {
             end_char: start_char + text[start..end].chars().count(),
             line: text[..start].matches('\n').count() + 1,
             column: before.len() + 1,
-            marked: (columns(&shown_before), columns(&shown_marked).max(1)),
-            excerpt: shown_before + &shown_marked + &shown_after,
+            excerpt: Box::new(Excerpt {
+                before: columns(&shown_before),
+                width: columns(&shown_marked).max(1),
+                text: shown_before + &shown_marked + &shown_after,
+            }),
         }
     }
 
     /// The line, and under it carets that point to the fault; no control characters get through.
     pub fn pointed(&self) -> String {
-        let (before, width) = self.marked;
-        format!("{}\n{:before$}{:^<width$}", self.excerpt, "", "")
+        let Excerpt { text, before, width } = &*self.excerpt;
+        format!("{text}\n{:before$}{:^<width$}", "", "")
     }
 
     /// The body that the service's API answers with.

@@ -15,6 +15,8 @@
 //! | [`filter_pattern`] | the other, smaller language: filters of metrics, subscriptions and searches |
 //! | [`error`] | what is wrong, where, and what may have been meant |
 
+#![forbid(unsafe_code)]
+
 pub mod ast;
 pub mod check;
 pub mod command;

@@ -24,5 +24,8 @@ pub const ROWS_MAX: u64 = 100_000;
 /// The most fields that are discovered in one record; the rest is reached by `parse` only.
 pub const DISCOVERED_FIELDS_MAX: usize = 200;
 
-/// The largest compiled regular expression, in bytes.
-pub const REGEX_BYTES_MAX: usize = 1 << 20;
+/// The largest compiled regular expression, in bytes. One of this size takes milliseconds to compile.
+pub const REGEX_BYTES_MAX: usize = 256 << 10;
+
+/// The most regular expressions of one query, so that reading one takes a fraction of a second at worst.
+pub const REGEXES_MAX: usize = 100;

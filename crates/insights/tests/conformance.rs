@@ -71,7 +71,8 @@ struct Refused {
 
 fn read<T: for<'de> Deserialize<'de>>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(name);
-    toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"))
+    toml::from_str(&fs::read_to_string(&path).expect("the file is there"))
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn data_of(case: &Case, fixtures: &Fixtures) -> Data {
@@ -116,7 +117,7 @@ fn rows_of(
     let reference = Reference { data, text, context };
     let rules = &reference.context.rules;
     let mut rows = reference.rows(&checked.query)?;
-    rows.truncate(usize::try_from(rules.rows(checked.limit, None)).unwrap());
+    rows.truncate(usize::try_from(rules.rows(checked.limit, None)).expect("100,000 at most"));
     let printed = rows.iter().map(|fields| {
         let columns = checked.columns.iter();
         columns.filter_map(|column| Some((column.name.clone(), fields.get(&column.name)?.print(rules)?))).collect()
@@ -139,7 +140,7 @@ fn same(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> boo
 }
 
 fn kind_of(error: &QueryError) -> String {
-    serde_json::to_value(error.kind).unwrap().as_str().unwrap().to_owned()
+    serde_json::to_value(error.kind).expect("it is a word").as_str().unwrap_or_default().to_owned()
 }
 
 /// What is wrong with a case, if anything.

@@ -111,7 +111,7 @@ struct Checker<'t> {
     scope: Scope,
     shown: Shown,
     limit: Option<u64>,
-    hints: Vec<Box<Fault>>,
+    hints: Vec<Fault>,
     /// The number of the command that is being checked.
     command: usize,
 }
@@ -132,7 +132,7 @@ impl<'t> Checker<'t> {
     fn hint(&mut self, span: Span, message: impl Into<String>, instead: Option<String>) {
         let mut fault = Fault::new(ErrorKind::Hint, span, message);
         fault.suggestion = instead;
-        self.hints.push(fault);
+        self.hints.push(*fault);
     }
 }
 

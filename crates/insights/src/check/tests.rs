@@ -68,7 +68,7 @@ fn rows_and_limits_are_known() {
 
 #[test]
 fn queries_that_mean_nothing_are_refused_with_the_place() {
-    let eleven = vec!["stats count(*) as n"; 11].join(" | ");
+    let eleven = ["stats count(*) as n"; 11].join(" | ");
     for (text, kind, said, marked, instead) in [
         (
             "stats sum(f) by o | stats max(strlen(@message)) as x",
@@ -149,7 +149,7 @@ fn queries_that_mean_nothing_are_refused_with_the_place() {
         assert_eq!(&text[error.start..error.end], marked, "{text}: {error}");
         assert_eq!(error.suggestion.as_deref(), instead, "{text}: {error}");
     }
-    let branches = vec!["a = 1, 2"; 11].join(", ");
+    let branches = ["a = 1, 2"; 11].join(", ");
     assert_eq!(compile(&format!("fields case({branches})"), &Rules::default()).unwrap_err().kind, ErrorKind::Limit);
 }
 

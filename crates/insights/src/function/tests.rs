@@ -89,7 +89,7 @@ fn pure_functions_take_anything_in_any_number_they_allow() {
 }
 
 #[test]
-fn numbers() {
+fn numbers_are_computed_or_null() {
     each(&[
         ("2 ^ 3 ^ 2", Some("512")),
         ("-2 ^ 2", Some("4")),
@@ -142,7 +142,7 @@ fn conditions_with_null_follow_the_options() {
 }
 
 #[test]
-fn texts() {
+fn texts_are_counted_in_code_points() {
     each(&[
         ("concat(\"a\", 1.5, \"b\")", Some("a1.5b")),
         ("concat(\"a\", nosuch)", None),
@@ -177,7 +177,7 @@ fn texts() {
 }
 
 #[test]
-fn presence_and_choice() {
+fn presence_and_choice_take_what_is_there() {
     each(&[
         ("isempty(\"\")", Some("1")),
         ("isblank(\" \")", Some("1")),
@@ -194,7 +194,7 @@ fn presence_and_choice() {
 }
 
 #[test]
-fn structures() {
+fn structures_are_read_by_name_and_place() {
     each(&[
         ("m.k.x", Some("7")),
         ("l[1]", Some("b")),
@@ -212,7 +212,7 @@ fn structures() {
 }
 
 #[test]
-fn times() {
+fn times_are_floored_formatted_and_read() {
     each(&[
         ("bin(300s)", Some("2026-10-05 12:00:00.000")),
         ("datefloor(@timestamp + 61000, 1m)", Some("2026-10-05 12:01:00.000")),
@@ -230,7 +230,7 @@ fn times() {
 }
 
 #[test]
-fn addresses() {
+fn addresses_lie_in_networks_or_do_not() {
     each(&[
         ("isValidIp(\"::1\")", Some("1")),
         ("isValidIpV4(\"::1\")", Some("0")),

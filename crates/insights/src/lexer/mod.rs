@@ -104,7 +104,11 @@ impl<'t> Lexer<'t> {
         let opened = std::mem::replace(&mut self.opened, token.is_sign(Sign::Open));
         match &token.kind {
             TokenKind::Sign(Sign::Open) => self.depth += 1,
-            TokenKind::Sign(Sign::Close) => self.depth = self.depth.saturating_sub(1),
+            TokenKind::Sign(Sign::Close) => {
+                self.depth = self.depth.saturating_sub(1);
+                // The subquery in which the `parse` stood has ended.
+                self.parse_at = self.parse_at.filter(|at| *at <= self.depth);
+            }
             TokenKind::Sign(Sign::Pipe) => self.parse_at = None,
             TokenKind::Regex(_) | TokenKind::Text(_) if self.parse_at == Some(self.depth) => self.parse_at = None,
             _ if (command || opened) && token.is_word("parse") => self.parse_at = Some(self.depth),

@@ -6,7 +6,6 @@ use crate::{
     function,
     lexer::{Sign, TokenKind},
     limits::HEIGHT_MAX,
-    regex::Regex,
     span::Span,
 };
 
@@ -142,7 +141,7 @@ impl Parser {
     fn like(&mut self, of: Expr, negated: bool, sign: bool) -> Outcome<Expr> {
         let token = self.peek().clone();
         let pattern = match &token.kind {
-            TokenKind::Regex(source) => LikePattern::Regex(Regex::compile(source, token.span)?),
+            TokenKind::Regex(source) => LikePattern::Regex(self.regex(source, token.span)?),
             TokenKind::Text(text) if sign => {
                 let fault =
                     Fault::new(ErrorKind::Syntax, token.span, "`=~` is followed by a regular expression in slashes");
@@ -293,6 +292,9 @@ impl Parser {
             let fault = Fault::new(ErrorKind::UnknownFunction, token.span, format!("there is no function `{name}`"));
             return Err(fault.or_nearest(name, function::names()));
         };
+        if function.name == "regexReplace" {
+            self.count_regex(token.span)?;
+        }
         let open = self.expect(Sign::Open)?;
         let mut arguments = Vec::new();
         let star = self.peek().is_sign(Sign::Star) && self.peek_at(1).is_sign(Sign::Close);

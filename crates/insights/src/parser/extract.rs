@@ -5,7 +5,6 @@ use crate::{
     error::{ErrorKind, Fault, Outcome},
     extract::glob_stars,
     lexer::{Sign, TokenKind},
-    regex::Regex,
 };
 
 use super::Parser;
@@ -30,7 +29,7 @@ impl Parser {
             }
             TokenKind::Regex(source) => {
                 self.next();
-                let regex = Regex::compile(&source, token.span)?;
+                let regex = self.regex(&source, token.span)?;
                 let names = if self.peek().is_word("as") { self.names_after_as()? } else { Vec::new() };
                 let named = regex.names().count();
                 if names.is_empty() && named == 0 {

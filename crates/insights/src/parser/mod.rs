@@ -12,7 +12,8 @@ use crate::{
     command::{COMMANDS, Standing, command},
     error::{ErrorKind, Fault, Outcome, QueryError},
     lexer::{Sign, Token, TokenKind, tokens},
-    limits::{COMMANDS_MAX, QUERY_CHARS_MAX},
+    limits::{COMMANDS_MAX, QUERY_CHARS_MAX, REGEXES_MAX},
+    regex::Regex,
     span::Span,
 };
 
@@ -29,7 +30,7 @@ pub(crate) fn read(text: &str) -> Outcome<Query> {
         let message = format!("a query longer than {QUERY_CHARS_MAX} characters");
         return Err(Fault::new(ErrorKind::Limit, Span::new(at, text.len()), message));
     }
-    let mut parser = Parser { tokens: tokens(text), at: 0, depth: 0, queries: 0 };
+    let mut parser = Parser { tokens: tokens(text), at: 0, depth: 0, queries: 0, regexes: 0 };
     let query = parser.query()?;
     match &parser.peek().kind {
         TokenKind::End => Ok(query),
@@ -45,6 +46,8 @@ pub(crate) struct Parser {
     depth: u16,
     /// How many queries are open: a subquery has none of its own.
     queries: u16,
+    /// How many regular expressions were read.
+    regexes: usize,
 }
 
 impl Parser {
@@ -66,6 +69,21 @@ impl Parser {
         let token = self.tokens[self.at].clone();
         self.at = (self.at + 1).min(self.tokens.len() - 1);
         token
+    }
+
+    /// Counts a regular expression, which costs more to read than anything else.
+    fn count_regex(&mut self, span: Span) -> Outcome<()> {
+        self.regexes += 1;
+        if self.regexes > REGEXES_MAX {
+            let message = format!("more than {REGEXES_MAX} regular expressions");
+            return Err(Fault::new(ErrorKind::Limit, span, message));
+        }
+        Ok(())
+    }
+
+    fn regex(&mut self, source: &str, span: Span) -> Outcome<Regex> {
+        self.count_regex(span)?;
+        Regex::compile(source, span)
     }
 
     /// Passes over a sign if it comes next.

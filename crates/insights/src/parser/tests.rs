@@ -91,7 +91,7 @@ fn queries_print_as_what_is_read_as_the_same_tree() {
 
 #[test]
 fn every_command_whose_meaning_is_known_has_a_query_above() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/parser/tests.rs")).unwrap();
+    let text = include_str!("tests.rs");
     for command in crate::command::COMMANDS.iter().filter(|it| matches!(it.standing, crate::command::Standing::Known)) {
         assert!(text.to_lowercase().contains(&format!("{} ", command.name.to_lowercase())), "{}", command.name);
     }
@@ -188,6 +188,14 @@ fn every_command_that_is_not_known_says_so_by_name() {
 }
 
 #[test]
+fn a_regular_expression_that_grows_when_compiled_is_refused() {
+    for source in [".{9000}", "((a{90}){90}){90}", "[^x]{999}{9}"] {
+        assert_eq!(parse(&format!("filter a like /{source}/")).unwrap_err().kind, ErrorKind::Regex, "{source}");
+    }
+    round("filter a like /^.{0,200}[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/");
+}
+
+#[test]
 fn size_is_bounded() {
     let long = format!("filter a = \"{}\"", "x".repeat(10_000));
     let deep = |open: &str, close: &str| format!("filter {}a{}", open.repeat(1_000), close.repeat(1_000));
@@ -201,10 +209,12 @@ fn size_is_bounded() {
         deep("2^", ""),
         deep("a+", ""),
         deep("a in [", "]"),
-        vec!["limit 1"; 101].join("|"),
+        ["limit 1"; 101].join("|"),
+        format!("filter {}", ["a like /x/"; 101].join(" or ")),
+        format!("fields {}", ["regexReplace(a, 'x', '')"; 101].join(", ")),
     ] {
         assert_eq!(parse(&text).unwrap_err().kind, ErrorKind::Limit, "{}", &text[..40]);
     }
-    round(&format!("filter {}", vec!["a = 1"; 1_000].join(" or ")));
+    round(&format!("filter {}", ["a = 1"; 1_000].join(" or ")));
     round(&format!("filter {}a{}", "(".repeat(60), ")".repeat(60)));
 }

@@ -10,9 +10,12 @@ use insights::{
 
 use super::{Fields, Reference};
 
+/// What tells a group apart, its values, and its rows.
+type Group<'r> = (Vec<Option<String>>, Fields, Vec<&'r Fields>);
+
 impl Reference<'_> {
     pub(crate) fn stats(&self, stats: &Stats, rows: &[Fields]) -> Result<Vec<Fields>, String> {
-        let mut groups: Vec<(Vec<Option<String>>, Fields, Vec<&Fields>)> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for fields in rows {
             let values: Vec<Value> = stats.by.iter().map(|item| self.group_value(stats, &item.expr, fields)).collect();
             let key: Vec<Option<String>> = values.iter().map(|value| self.key(value)).collect();
