@@ -1,4 +1,8 @@
-//! Taking fields out of a text: by glob, by regular expression, as logfmt, as CSV.
+//! Taking fields out of a text: by glob, by regular expression, as logfmt, CSV or XML.
+
+mod xml;
+
+pub use xml::XmlPath;
 
 use crate::regex::Regex;
 

@@ -57,6 +57,10 @@ macro_rules! option_name {
 }
 
 rules! {
+    Uncertain "precedence" "`or`, `and`, `not`, comparisons, `+ -`, `* / %`, `^` to the right, signs; each binds tighter than those before";
+    Follows "fields without a name" "a column is called as its expression was typed, blanks included";
+    Uncertain "escapes" "in a text a backslash before a quote or a backslash stands for the sign itself, every other one stays";
+    Uncertain "regular expressions" "they are RE2's, with short classes of ASCII; look-around is refused";
     Documented "numbers" "a text that looks like a number is one wherever a number is wanted";
     Follows "equality" "a number and a text that looks like a number are compared as numbers";
     Uncertain "two texts" "two texts are equal if they are the same, `01` is not `1`; true compares them as numbers where both are" => numeric_texts_equal: bool = false;

@@ -1,6 +1,6 @@
 //! Commands.
 
-use crate::{period::Period, regex::Regex, span::Span};
+use crate::{extract::XmlPath, period::Period, regex::Regex, span::Span};
 
 use super::{Expr, ExprKind, NumberLiteral, Path, Query};
 
@@ -209,7 +209,7 @@ pub enum ParseMode {
     /// Values between commas.
     Csv(Vec<Name>),
     /// A path into XML.
-    Xml(Spanned<String>, Name),
+    Xml(Spanned<String>, XmlPath, Name),
 }
 
 /// With which time `diff` compares.

@@ -259,7 +259,7 @@ impl Display for Parse {
                 names
             }
             ParseMode::Logfmt(name) => return write!(formatter, "logfmt as {name}"),
-            ParseMode::Xml(path, name) => return write!(formatter, "XML {} as {name}", Quoted(&path.it)),
+            ParseMode::Xml(path, _, name) => return write!(formatter, "XML {} as {name}", Quoted(&path.it)),
             ParseMode::Csv(names) => {
                 formatter.write_str("csv")?;
                 names

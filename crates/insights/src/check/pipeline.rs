@@ -204,7 +204,7 @@ impl Checker<'_> {
                 self.scope.define(name, Kind::Any, self.command)?;
                 self.shown.more = true;
             }
-            ParseMode::Xml(_, name) => self.make(name, Kind::Text)?,
+            ParseMode::Xml(_, _, name) => self.make(name, Kind::Text)?,
         }
         Ok(())
     }

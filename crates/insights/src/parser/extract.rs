@@ -3,7 +3,7 @@
 use crate::{
     ast::{Expr, Name, Parse, ParseMode, Spanned, Verb},
     error::{ErrorKind, Fault, Outcome},
-    extract::glob_stars,
+    extract::{XmlPath, glob_stars},
     lexer::{Sign, TokenKind},
 };
 
@@ -58,8 +58,12 @@ impl Parser {
             }
             _ if self.word("xml") => {
                 let path = self.text("a path in quotes")?;
+                let Some(read) = XmlPath::read(&path.it) else {
+                    let message = "muster reads paths of names only, such as `/order/item[2]/@id` or `//name`";
+                    return Err(Fault::new(ErrorKind::Argument, path.span, message));
+                };
                 self.expect_word("as")?;
-                ParseMode::Xml(path, self.name()?)
+                ParseMode::Xml(path, read, self.name()?)
             }
             _ => return Err(self.unexpected("a pattern in quotes, a regular expression, `logfmt`, `csv` or `XML`")),
         };

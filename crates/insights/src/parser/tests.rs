@@ -141,6 +141,7 @@ fn faults_say_what_where_and_what_instead() {
         ("parse m /(\\d)/", ErrorKind::Argument, "has a name", "/(\\d)/", Some("(?<name>…)")),
         ("parse m /(\\d)/ as a, b", ErrorKind::ArgumentCount, "1 groups, and 2 names", "/(\\d)/", None),
         ("parse m /(\\d)/ as x multi", ErrorKind::Syntax, "`multi`", "multi", None),
+        ("parse XML '/a[@b=1]' as z", ErrorKind::Argument, "paths of names", "'/a[@b=1]'", None),
         ("diff previosWeek", ErrorKind::Syntax, "previousDay", "previosWeek", Some("previousWeek")),
         ("unnest a in b", ErrorKind::Syntax, "expected `[`", "b", None),
         ("lookup t a", ErrorKind::Syntax, "OUTPUT", "", None),

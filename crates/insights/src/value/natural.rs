@@ -1,6 +1,6 @@
 //! The order of `sort`: texts before numbers, digits inside of texts by length and then by value.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use crate::rules::Rules;
 
@@ -35,12 +35,15 @@ pub fn sort_order(left: &Value, right: &Value, descending: bool, rules: &Rules) 
 fn plain_order(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Text(left), Value::Text(right)) => natural_order(left, right),
-        _ => match (left.number(), right.number()) {
-            (Some(one), Some(other)) => one.partial_cmp(&other).unwrap_or(Ordering::Equal),
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        },
+        // Of equal numbers the text decides, for those that are no texts as well: or else the order would go in circles.
+        _ => natural_order(&written(left), &written(right)),
+    }
+}
+
+fn written(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.number().map_or_else(String::new, |number| number.to_string())),
     }
 }
 

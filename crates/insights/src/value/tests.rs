@@ -62,6 +62,44 @@ fn natural_order_is_a_total_order() {
 }
 
 #[test]
+fn values_of_every_sort_are_in_a_total_order() {
+    let values = [
+        Value::Null,
+        Value::Boolean(false),
+        Value::Boolean(true),
+        Value::Number(1.0),
+        Value::Number(-0.0),
+        Value::Number(0.0),
+        Value::Number(1e300),
+        Value::Number(-2.5),
+        Value::Time(1),
+        Value::Time(0),
+        Value::from("1"),
+        Value::from("01"),
+        Value::from("1.0"),
+        Value::from("-2.50"),
+        Value::from("1e300"),
+        Value::from(""),
+        Value::from("a1"),
+        Value::List(vec![]),
+    ];
+    let rules = Rules::default();
+    for descending in [false, true] {
+        let order = |one: &Value, other: &Value| sort_order(one, other, descending, &rules);
+        for one in &values {
+            for other in &values {
+                assert_eq!(order(one, other), order(other, one).reverse(), "{one:?} {other:?}");
+                for third in &values {
+                    if order(one, other).is_le() && order(other, third).is_le() {
+                        assert!(order(one, third).is_le(), "{one:?} {other:?} {third:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn null_comes_last_in_both_directions_unless_told_otherwise() {
     let (null, one) = (Value::Null, Value::Number(1.0));
     let least = Rules { nulls_last: false, ..Rules::default() };

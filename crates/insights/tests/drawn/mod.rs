@@ -100,6 +100,20 @@ const WORDS: [&str; 14] = [
     "@@w",
 ];
 
+/// Filter patterns, to be changed.
+const PATTERNS: [&str; 10] = [
+    "ERROR -\"a b\" %x.[0-9]{2}%",
+    "?a ?\"b c\" ?%d$%",
+    "{ $.a.b[0] = \"x*\" && ($.n >= 1e3 || $.t IS TRUE) }",
+    "{ $.['a.b'][*].c != %^q% || $.z NOT EXISTS && $.y IS NULL }",
+    "{ $.* = 10.0.* }",
+    "[ip, user = \"x\" || user = %y%, ..., status = 4*, bytes > 100]",
+    "[..., a != b* && a != c, d]",
+    "[w1=ERROR, w2]",
+    "[]",
+    "{ $.a = 1 }",
+];
+
 /// The queries of the conformance table.
 pub(crate) fn corpus() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");
@@ -115,7 +129,13 @@ pub(crate) fn corpus() -> Vec<String> {
 
 /// A text: a query that can be read, or one that was changed.
 pub(crate) fn text(rng: &mut Rng, corpus: &[String]) -> String {
-    let mut text = if rng.u8(..3) == 0 { corpus[rng.usize(..corpus.len())].clone() } else { query(rng, true) };
+    let mut text = if rng.u8(..10) == 0 {
+        PATTERNS[rng.usize(..PATTERNS.len())].to_owned()
+    } else if rng.u8(..3) == 0 {
+        corpus[rng.usize(..corpus.len())].clone()
+    } else {
+        query(rng, true)
+    };
     if rng.u8(..3) == 0 {
         return text;
     }
@@ -376,7 +396,9 @@ pub(crate) fn holds(text: &str) -> Found {
     match FilterPattern::parse(text) {
         Ok(pattern) => {
             found.pattern = true;
-            for message in ["", text, "{\"a\":[1,{\"b\":null}]}", "a [b c] \"d e\" 1"] {
+            for message in
+                ["", text, "{\"a\":{\"b\":[\"x1\",{\"c\":null}]},\"n\":1000,\"t\":true}", "a [b c] \"d e\" 404 1"]
+            {
                 assert_eq!(pattern.is_match(message), pattern.test(message).is_some());
             }
         }

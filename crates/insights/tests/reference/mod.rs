@@ -226,7 +226,7 @@ impl Reference<'_> {
                 let each = names.iter().enumerate();
                 vec![with(each.map(|(index, name)| (name.it.clone(), values.get(index).cloned())).collect())]
             }
-            ParseMode::Xml(..) => vec![fields],
+            ParseMode::Xml(_, path, name) => vec![with(vec![(name.it.clone(), path.find(&text))])],
         }
     }
 }
