@@ -4,7 +4,11 @@ mod xml;
 
 pub use xml::XmlPath;
 
-use crate::regex::Regex;
+use crate::{
+    ast::Part,
+    regex::Regex,
+    value::{Value, json_of_text},
+};
 
 /// How many `*` a glob has.
 pub fn glob_stars(pattern: &str) -> usize {
@@ -97,6 +101,14 @@ fn logfmt_value(text: &str) -> (String, &str) {
     (value, "")
 }
 
+/// The value at the end of a path of names and numbers, `a.b.0`, in a JSON text; null where there is none.
+pub fn json(path: &str, text: &str) -> Value {
+    let Some(value) = json_of_text(text) else {
+        return Value::Null;
+    };
+    path.split('.').fold(&value, |value, part| value.inside(&Part::Name(part.to_owned()), 0)).clone()
+}
+
 /// The values of a line of CSV; quotes around a value are taken off, doubled ones inside stand for one.
 pub fn csv(text: &str) -> Vec<String> {
     let mut values = vec![String::new()];
@@ -155,6 +167,14 @@ mod tests {
         let pairs: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("a", "1"), ("msg", "x \"y\""), ("b", "")]);
         assert_eq!(logfmt("a=\"open"), [("a".to_owned(), "open".to_owned())]);
+    }
+
+    #[test]
+    fn json_is_followed_by_names_and_numbers() {
+        let text = r#"{"a":{"b":[1,{"c":"x"}]}}"#;
+        assert_eq!(json("a.b.1.c", text), Value::from("x"));
+        assert_eq!(json("a.b.7", text), Value::Null);
+        assert_eq!(json("a", "no JSON"), Value::Null);
     }
 
     #[test]

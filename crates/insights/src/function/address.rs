@@ -84,7 +84,7 @@ fn is_within(arguments: &[Value], context: &Context, wanted: fn(&IpAddr) -> bool
 }
 
 /// Whether a network in the form `address/bits` contains an address; false where either is none.
-pub(crate) fn in_network(address: IpAddr, network: &str) -> bool {
+pub fn in_network(address: IpAddr, network: &str) -> bool {
     let Some((base, bits)) = network.split_once('/') else {
         return false;
     };

@@ -10,6 +10,8 @@ mod structure;
 mod text;
 mod time;
 
+pub use address::in_network;
+
 use std::fmt;
 
 use crate::{rules::Rules, value::Value};
@@ -86,7 +88,7 @@ pub enum Kind {
 /// How a result is computed.
 #[derive(Clone, Copy)]
 pub enum Compute {
-    /// From the arguments alone.
+    /// From the arguments alone, of which there must be as many as the function takes.
     Pure(fn(&[Value], &Context) -> Value),
     /// From the period in the argument and the record's `@timestamp`.
     Bin,

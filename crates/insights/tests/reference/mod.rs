@@ -6,7 +6,7 @@ mod reshape;
 use std::collections::{BTreeMap, BTreeSet};
 
 use insights::{
-    ast::{Expr, IndexWanted, Item, LimitForm, Parse, ParseMode, Part, Path, Query, Verb},
+    ast::{Expr, IndexWanted, Item, LimitForm, Parse, ParseMode, Path, Query, Verb},
     evaluate::{Row, evaluate},
     extract,
     function::Context,
@@ -153,12 +153,8 @@ impl Reference<'_> {
             Verb::Parse(parse) => rows = rows.into_iter().flat_map(|fields| self.parse(parse, fields)).collect(),
             Verb::Json { of, path, name } => {
                 for fields in &mut rows {
-                    let text = self.text(of.as_ref(), fields);
-                    let value = text.and_then(|text| insights::value::json_of_text(&text));
-                    let found = value.map(|value| {
-                        path.split('.').fold(value, |value, part| value.inside(&Part::Name(part.to_owned()), 0).clone())
-                    });
-                    fields.insert(name.it.clone(), found.unwrap_or(Value::Null));
+                    let text = self.text(of.as_ref(), fields).unwrap_or_default();
+                    fields.insert(name.it.clone(), extract::json(path, &text));
                 }
             }
             Verb::Dedup(keys) => {
