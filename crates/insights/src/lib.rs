@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`lexer`], [`parser`] | from characters to words, from words to a tree |
 //! | [`ast`] | the tree; it prints as a query that is read as the same tree |
-//! | [`check`] | what a query reads and gives, and whether its commands may stand as they do |
+//! | [`mod@check`] | what a query reads and gives, and whether its commands may stand as they do |
 //! | [`command`], [`function`] | the tables of both |
 //! | [`value`], [`rules`] | what values mean, its uncertain rows marked and configurable |
 //! | [`evaluate`] | an expression for one row |

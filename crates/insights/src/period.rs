@@ -17,13 +17,13 @@ pub enum Unit {
     Hour,
     /// `d`, `day`
     Day,
-    /// `w`, `week`; begins on Monday [U]
+    /// `w`, `week`; begins on Monday (uncertain)
     Week,
-    /// `mo`, `mon`, `month`; of the calendar [U]
+    /// `mo`, `mon`, `month`; of the calendar (uncertain)
     Month,
-    /// `q`, `qtr`, `quarter`; of the calendar [U]
+    /// `q`, `qtr`, `quarter`; of the calendar (uncertain)
     Quarter,
-    /// `y`, `yr`, `year`; of the calendar [U]
+    /// `y`, `yr`, `year`; of the calendar (uncertain)
     Year,
 }
 

@@ -182,7 +182,7 @@ pub enum LimitForm {
     Any,
     /// `head 10`: the old form of `limit`.
     Head,
-    /// `tail 10`: the old form for the last rows [U].
+    /// `tail 10`: the old form for the last rows (uncertain).
     Tail,
 }
 

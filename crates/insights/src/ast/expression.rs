@@ -165,7 +165,7 @@ pub struct Path {
 pub enum Part {
     /// A name, backticks taken off.
     Name(String),
-    /// `[2]`, counted from 0 [U].
+    /// `[2]`, counted from 0 (uncertain).
     Index(u32),
 }
 

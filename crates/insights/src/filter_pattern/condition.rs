@@ -108,7 +108,7 @@ impl Condition {
         )
     }
 
-    /// Whether a JSON number fulfils it; what is in quotes is no number [U].
+    /// Whether a JSON number fulfils it; what is in quotes is no number (uncertain).
     pub(super) fn is_met_by_number(&self, number: f64, printed: &str) -> bool {
         self.of(
             |operand| match operand {

@@ -275,6 +275,10 @@ impl Parser {
                 Some(word) if word.eq_ignore_ascii_case("false") => ExprKind::Boolean(false),
                 _ => ExprKind::Field(path),
             },
+            TokenKind::Sign(Sign::Star) => {
+                let message = "there is no `*` for all fields; the whole record is `@message`";
+                return Err(Fault::new(ErrorKind::Syntax, token.span, message).or("@message"));
+            }
             TokenKind::Regex(_) => {
                 let message = "a regular expression stands only after `like`, `=~` and `parse`";
                 return Err(Fault::new(ErrorKind::Syntax, token.span, message));

@@ -196,6 +196,9 @@ impl Parser {
                 _ => self.unexpected("a command"),
             });
         };
+        if word.eq_ignore_ascii_case("source") {
+            return Err(Fault::new(ErrorKind::Order, token.span, "`SOURCE` comes before all commands"));
+        }
         let Some(known) = command(word) else {
             let names = COMMANDS.iter().filter(|it| matches!(it.standing, Standing::Known)).map(|it| it.name);
             let fault =

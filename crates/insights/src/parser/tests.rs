@@ -166,6 +166,8 @@ fn faults_say_what_where_and_what_instead() {
         ),
         ("anomaly", ErrorKind::UnsupportedCommand, "does not know what `anomaly` does", "anomaly", Some("pattern")),
         ("order a", ErrorKind::UnsupportedCommand, "does not know", "order", Some("sort")),
+        ("fields *", ErrorKind::Syntax, "no `*`", "*", Some("@message")),
+        ("fields a | SOURCE 'g'", ErrorKind::Order, "before all", "SOURCE", None),
         ("fields a\u{7}", ErrorKind::Lexical, "U+0007", "\u{7}", None),
         ("fields a, ", ErrorKind::Syntax, "an expression, found the end", "", None),
     ] {
