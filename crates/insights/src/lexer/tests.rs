@@ -70,8 +70,8 @@ fn a_slash_divides_after_a_value_and_opens_a_pattern_elsewhere() {
     assert_eq!(words("parse concat(a/b) /c/"), ["parse", "concat", "(", "a", "/", "b", ")", "regex c", "end"]);
     assert_eq!(words("parse a /b/"), ["parse", "a", "regex b", "end"]);
     assert_eq!(words("join (parse a /b/)"), ["join", "(", "parse", "a", "regex b", ")", "end"]);
-    let after_subquery = words("filter (a in (parse csv as x)) / 2");
-    assert_eq!(after_subquery[after_subquery.len() - 3..], ["/", "number 2", "end"]);
+    let after_subquery = words("filter (a in (parse csv as x)) + ((b / 2))");
+    assert_eq!(after_subquery[after_subquery.len() - 5..], ["/", "number 2", ")", ")", "end"]);
     assert_eq!(words("sort (a/b)"), ["sort", "(", "a", "/", "b", ")", "end"]);
     assert_eq!(words("(a)/2"), ["(", "a", ")", "/", "number 2", "end"]);
 }
