@@ -15,10 +15,17 @@ from repository import ROOT, named, short, text, without_comments
 FORBIDDEN = {
     "fleet": (r"tokio.*|aws.*|rand.*|engine|wire|simulator|muster|hyper.*|reqwest|rusqlite|getrandom|fastrand|uuid", "the core is pure"),
     "engine": (r"aws.*|wire|simulator|muster|axum|hyper.*", "the engine knows the cloud by its port only"),
+    "insights": (
+        r"tokio.*|datafusion.*|arrow.*|parquet.*|aws.*|hyper.*|rusqlite|rand.*|getrandom|fastrand|fleet|engine|wire|simulator|muster",
+        "whoever only reads the language does not wait for an engine to compile",
+    ),
     "wire": (r"tokio|aws.*|fleet|engine|simulator|muster", "framing is bytes in, bytes out"),
     "simulator": (r"fleet|aws.*|muster", "the pretend AWS must not share beliefs with the judge of it"),
     "aws": (r"simulator|muster|axum|rusqlite|aws-sdk-(ec2|ssm)", "the real cloud, and only what compiles in reasonable time"),
 }
+
+# Crates whose code is a function of its arguments.
+PURE = ("crates/fleet/src/", "crates/insights/src/")
 
 # What reads a clock, chance, the environment, the disk or a socket, or lets a hash decide an order.
 IMPURE = re.compile(
@@ -47,11 +54,11 @@ def code_of(path) -> str:
     return without_comments(re.split(r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*\{", text(path))[0])
 
 
-def test_the_core_reads_no_clock_no_chance_and_no_environment():
+def test_what_is_pure_reads_no_clock_no_chance_and_no_environment():
     found = [
         f"{short(path)}: {match.group()}"
         for path in named(".rs")
-        if short(path).startswith("crates/fleet/src/")
+        if short(path).startswith(PURE)
         for match in IMPURE.finditer(code_of(path))
     ]
     assert not found
@@ -61,7 +68,7 @@ def test_the_core_is_not_async():
     found = [
         short(path)
         for path in named(".rs")
-        if short(path).startswith("crates/fleet/src/") and re.search(r"\basync\s+(fn|move|\{)|\.await\b", code_of(path))
+        if short(path).startswith(PURE) and re.search(r"\basync\s+(fn|move|\{)|\.await\b", code_of(path))
     ]
     assert not found
 

@@ -1,0 +1,50 @@
+//! Values as results show them: always text.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::rules::Rules;
+
+use super::Value;
+
+impl Value {
+    /// As a result shows it; null is not shown at all.
+    pub fn print(&self, rules: &Rules) -> Option<String> {
+        match self {
+            Self::List(_) | Self::Map(_) => Some(self.to_json()),
+            plain => plain.text(rules),
+        }
+    }
+
+    /// As functions of texts see it; a list or a map is none.
+    pub fn text(&self, rules: &Rules) -> Option<String> {
+        Some(match self {
+            Self::Null | Self::List(_) | Self::Map(_) => return None,
+            Self::Boolean(truth) if rules.booleans_as_numbers => u8::from(*truth).to_string(),
+            Self::Boolean(truth) => truth.to_string(),
+            Self::Number(number) => print_number(*number, rules.decimals_max),
+            Self::Time(millis) => print_time(*millis)?,
+            Self::Text(text) => text.clone(),
+        })
+    }
+}
+
+/// Whole numbers without a point, others with as many digits behind it as they have and may have.
+fn print_number(number: f64, decimals_max: usize) -> String {
+    if number.fract() == 0.0 {
+        // Minus zero prints as zero.
+        return format!("{}", number + 0.0);
+    }
+    let printed = format!("{number:.decimals_max$}");
+    if !printed.contains('.') {
+        return printed;
+    }
+    match printed.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        trimmed => trimmed.to_owned(),
+    }
+}
+
+fn print_time(millis: i64) -> Option<String> {
+    let time = Timestamp::from_millisecond(millis).ok()?.to_zoned(TimeZone::UTC);
+    Some(time.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
+}
