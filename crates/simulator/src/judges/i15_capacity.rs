@@ -185,7 +185,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{scenario::Scenario, simulation::Simulation, world::GroupId};
+    use crate::{
+        judges::{Call, Plain, Then},
+        scenario::Scenario,
+        simulation::Simulation,
+        world::GroupId,
+    };
 
     fn simulation() -> Simulation {
         let text = "# Room.\n[[cluster]]\nname = \"a\"\n[[cluster.group]]\nname = \"g\"\nhosts = 2\nmax = 4\n\
@@ -237,6 +242,44 @@ mod tests {
         let told = told(&simulation);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with("group g was raised from 3 to 4 although its last launch failed at "), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_done_for_a_declared_headroom_keeps_to_it() {
+        let declared = |scale_in: bool| {
+            let keep =
+                json!({"clusters": ["prod"], "declared": {"max_hosts": 5, "min_hosts": 2, "scale_in": scale_in}});
+            Conditions { policy: Plain(json!({ "headroom": [keep] })), ..Conditions::default() }
+        };
+        let told = |remedy: &str, act: Value, change: &dyn Fn(&mut Then), scale_in: bool| {
+            let mut then = Then { connected: true, status: "ACTIVE".into(), group_size: (4, 1, 9), ..Then::default() };
+            change(&mut then);
+            let target = json!({"cluster": "arn:c/prod", "group": "g", "machine": "i-1"});
+            let intent = json!({"case": 1, "remedy": remedy, "act": act, "target": target, "token": "t"});
+            let call = Call { at: Moment(0), by: 0, intent, again: false, then, ended: None };
+            let history = History { calls: vec![call], ..History::default() };
+            let found = judge_keeping(&history, &declared(scale_in));
+            found.into_iter().map(|violation| violation.what).collect::<Vec<_>>().join("; ")
+        };
+        let raise = |to: u32| json!({"set-desired": {"from": 4, "to": to}});
+        let (drain, ends) = (json!("drain"), json!({"terminate-in-group": {"shrink": true}}));
+        let as_it_is: &dyn Fn(&mut Then) = &|_| {};
+        assert_eq!(told("scale-out", raise(5), as_it_is, false), "");
+        assert!(told("scale-out", raise(6), as_it_is, false).contains("5 are declared at most"));
+        assert!(told("scale-out", raise(5), &|then| then.managed = true, false).contains("managed scaling"));
+        assert!(
+            told("scale-out", json!({"execute-policy": {"policy": "p", "from": 4}}), as_it_is, false)
+                .contains("up to 9")
+        );
+        assert_eq!(told("scale-in", drain.clone(), as_it_is, true), "");
+        assert_eq!(told("scale-in", ends.clone(), as_it_is, true), "");
+        assert!(told("scale-in", drain.clone(), as_it_is, false).contains("no host is to go"));
+        assert!(told("scale-in", drain.clone(), &|then| then.busy = 2, true).contains("2 tasks are on i-1"));
+        assert!(
+            told("scale-in", drain.clone(), &|then| then.scale_in_protected = true, true).contains("protected from")
+        );
+        assert!(told("scale-in", drain, &|then| then.connected = false, true).contains("agent of i-1 is away"));
+        assert!(told("scale-in", ends, &|then| then.group_size = (2, 1, 9), true).contains("at least 2 are to stay"));
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn rooms(random: &mut Random, story: &mut Story) {
             continue;
         }
         let cluster = &mut story.clusters[number];
-        cluster.room = Some(Room { managed: random.chance(0.15), protected: random.chance(0.1) });
+        cluster.room = Some(Room { managed: random.chance(0.15), protected: random.chance(0.25) });
         declared.push(policy::headroom(random, number, cluster));
         let minutes = story.minutes;
         let later = |random: &mut Random| random.between(5, minutes - 30);
@@ -104,7 +104,9 @@ fn rooms(random: &mut Random, story: &mut Story) {
             story.misfortunes.push(happen(later(random), "scale", format!("group = \"c{number}\"\nto = {to}")));
         }
         if random.chance(0.5) {
-            let to = (cluster.hosts + cluster.lone) * random.between(0, 12);
+            // Fewer tasks make hosts empty, more of them make room scarce.
+            let each = *random.pick(&[0, 0, 1, 2, 6, 12]).unwrap_or(&0);
+            let to = (cluster.hosts + cluster.lone) * each;
             let rest = format!("service = \"c{number}/api\"\nto = {to}");
             story.misfortunes.push(happen(later(random), "desired-count", rest));
         }
