@@ -23,8 +23,8 @@ pub(crate) struct Member {
 const PER_PAGE: i32 = 100;
 
 impl Place {
-    /// All groups of the place.
-    pub(crate) async fn groups(&self) -> Result<Vec<AutoScalingGroup>, Refusal> {
+    /// The groups of these names, or all groups of the place. A group that does not exist is left out.
+    pub(crate) async fn groups(&self, names: Option<&[String]>) -> Result<Vec<AutoScalingGroup>, Refusal> {
         let (mut groups, mut pages) = (Vec::new(), Pages::default());
         loop {
             let (page, next) = self
@@ -33,6 +33,7 @@ impl Place {
                     let request = self
                         .autoscaling
                         .describe_auto_scaling_groups()
+                        .set_auto_scaling_group_names(names.map(<[String]>::to_vec))
                         .max_records(PER_PAGE)
                         .set_next_token(pages.token());
                     let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;

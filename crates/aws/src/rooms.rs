@@ -34,7 +34,7 @@ impl Place {
     /// These groups as wholes, and their members. A group that does not exist is left out.
     pub(crate) async fn group_facts(&self, names: &[String], source: Source) -> Asked<Vec<Observation<'static>>> {
         let place = self.name();
-        let groups = self.groups_named(names).await.map_err(|refusal| (DESCRIBE_GROUPS, refusal))?;
+        let groups = self.groups(Some(names)).await.map_err(|refusal| (DESCRIBE_GROUPS, refusal))?;
         let mut facts = Vec::new();
         for group in &groups {
             let name = group.auto_scaling_group_name.as_deref().unwrap_or_default();
@@ -44,28 +44,6 @@ impl Place {
         }
         let at = Timestamp::now();
         Ok(facts.into_iter().map(|fact| Observation { at, source, fact }).collect())
-    }
-
-    async fn groups_named(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, Refusal> {
-        let (mut groups, mut pages) = (Vec::new(), Pages::default());
-        loop {
-            let (page, next) = self
-                .caller
-                .call(Bucket::AutoScalingRead, DESCRIBE_GROUPS, || async {
-                    let request = self
-                        .autoscaling
-                        .describe_auto_scaling_groups()
-                        .set_auto_scaling_group_names(Some(names.to_vec()))
-                        .set_next_token(pages.token());
-                    let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
-                    Ok((answer.auto_scaling_groups.unwrap_or_default(), answer.next_token))
-                })
-                .await?;
-            groups.extend(page);
-            if !pages.go_on(next)? {
-                return Ok(groups);
-            }
-        }
     }
 
     /// The latest activities of a group, newest first.

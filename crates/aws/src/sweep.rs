@@ -407,7 +407,7 @@ impl Sweeping<'_> {
             hosts.iter().filter(|id| is_ec2_instance_id(id)).map(|id| (*id).to_owned()).collect();
         let place = self.place.name();
         let started_at = Timestamp::now();
-        match self.place.groups().await {
+        match self.place.groups(None).await {
             Ok(groups) => {
                 let mut with_hosts =
                     self.place.groups_with_hosts.lock().unwrap_or_else(PoisonError::into_inner).clone();
