@@ -1,0 +1,1 @@
+//! Logs Insights queries, run by DataFusion.

@@ -1,0 +1,13 @@
+//! Records, logs and samples: how they arrive, how they are kept, how they are read back. No query engine: that is `query`.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`event`] | one line of a log, and the limits of a batch |
+//! | [`field`] | which columns the discovered fields of a group have |
+//! | [`snapshot`] | what a query sees: rows in memory and files, of one or more groups |
+
+#![forbid(unsafe_code)]
+
+pub mod event;
+pub mod field;
+pub mod snapshot;
