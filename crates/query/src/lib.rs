@@ -11,6 +11,7 @@
 //! | `scan` | the rows of a group as a table |
 //! | [`codec`] | plans as bytes |
 //! | [`lookup`], [`pointer`] | uploaded tables; pointers to records |
+//! | `explain` | how a query was run, in words |
 //! | [`error`] | why there is no result |
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ mod cells;
 pub mod codec;
 pub mod engine;
 pub mod error;
+mod explain;
 pub mod kind;
 pub mod lookup;
 mod operation;

@@ -194,7 +194,7 @@ impl Engine {
         Ok(())
     }
 
-    fn failed(&self, error: &datafusion::error::DataFusionError) -> QueryFailed {
+    pub(crate) fn failed(&self, error: &datafusion::error::DataFusionError) -> QueryFailed {
         QueryFailed::of(error, self.shared.config.memory_bytes)
     }
 
@@ -289,7 +289,7 @@ impl Request {
 }
 
 /// How much the groups hold.
-fn held(groups: &[Group]) -> Held {
+pub(crate) fn held(groups: &[Group]) -> Held {
     let in_files = |group: &Group| group.files.iter().map(|file| file.rows).sum::<u64>();
     let in_memory = |group: &Group| group.batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
     Held {

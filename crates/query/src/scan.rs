@@ -1,6 +1,9 @@
 //! The rows of a group as a table: either those in memory or those in files.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use arrow::{
     array::{ArrayRef, new_null_array},
@@ -11,19 +14,22 @@ use arrow::{
 use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableProvider},
-    common::{Result, plan_err},
+    common::{Result, ScalarValue, Statistics, plan_err, stats::Precision},
     datasource::{
         TableType,
         listing::PartitionedFile,
         memory::MemorySourceConfig,
         object_store::ObjectStoreUrl,
-        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource},
+        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource, parquet::CachedParquetFileReaderFactory},
         source::DataSourceExec,
     },
     logical_expr::Expr,
     physical_plan::ExecutionPlan,
 };
-use telemetry::snapshot::{File, Group};
+use telemetry::{
+    field::TIMESTAMP,
+    snapshot::{File, Group},
+};
 use url::Url;
 
 /// Rows of one group, all in memory or all in files.
@@ -105,15 +111,21 @@ impl TableProvider for Scan {
                 Ok(DataSourceExec::from_data_source(source))
             }
             Part::Files(root, files) => {
+                let url = object_store_url(root)?;
+                let runtime = state.runtime_env();
+                let metadata = runtime.cache_manager.get_file_metadata_cache();
+                let readers = CachedParquetFileReaderFactory::new(runtime.object_store(&url)?, metadata);
                 let source = ParquetSource::new(Arc::clone(&self.schema))
-                    .with_table_parquet_options(state.table_options().parquet.clone());
+                    .with_table_parquet_options(state.table_options().parquet.clone())
+                    .with_parquet_file_reader_factory(Arc::new(readers));
                 let partitions = state.config().target_partitions().max(1);
                 let mut dealt = vec![Vec::new(); partitions.min(files.len())];
                 let count = dealt.len();
                 for (number, file) in files.iter().enumerate() {
-                    dealt[number % count].push(PartitionedFile::new(file.path.clone(), file.bytes));
+                    let known = Arc::new(self.statistics_of(file));
+                    dealt[number % count].push(PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(known));
                 }
-                let config = FileScanConfigBuilder::new(object_store_url(root)?, Arc::new(source))
+                let config = FileScanConfigBuilder::new(url, Arc::new(source))
                     .with_file_groups(dealt.into_iter().map(FileGroup::new).collect())
                     .with_projection_indices(projection.cloned())?
                     .with_limit(limit)
@@ -124,13 +136,27 @@ impl TableProvider for Scan {
     }
 }
 
-/// The part of a URL by which DataFusion finds an object store.
+impl Scan {
+    /// What the manifest says of a file: enough to pass over it when the newest rows are wanted and newer ones are known.
+    fn statistics_of(&self, file: &File) -> Statistics {
+        let time = |millis| Precision::Exact(ScalarValue::TimestampMillisecond(Some(millis), None));
+        let mut known = Statistics::new_unknown(&self.schema);
+        known.num_rows = Precision::Exact(usize::try_from(file.rows).unwrap_or(usize::MAX));
+        if let Ok(place) = self.schema.index_of(TIMESTAMP) {
+            known.column_statistics[place].min_value = time(file.from_ms);
+            known.column_statistics[place].max_value = time(file.to_ms);
+            known.column_statistics[place].null_count = Precision::Exact(0);
+        }
+        known
+    }
+}
+
+/// The URL by which DataFusion finds the object store of a root. Paths of files are below the root, so that two roots are two
+/// stores, although they may be on one disk or in one bucket.
 pub(crate) fn object_store_url(root: &Url) -> Result<ObjectStoreUrl> {
-    let mut base = root.clone();
-    base.set_path("");
-    base.set_query(None);
-    base.set_fragment(None);
-    ObjectStoreUrl::parse(base.as_str())
+    let mut hasher = std::hash::DefaultHasher::new();
+    root.as_str().hash(&mut hasher);
+    ObjectStoreUrl::parse(format!("muster://{:016x}", hasher.finish()))
 }
 
 /// A batch with exactly these columns: absent ones null, others of the wanted type.

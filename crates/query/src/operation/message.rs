@@ -5,12 +5,16 @@ use std::{
     sync::Arc,
 };
 
-use arrow::array::{ArrayRef, StringViewBuilder};
+use arrow::{
+    array::{ArrayRef, StringViewBuilder},
+    compute::cast,
+    record_batch::RecordBatch,
+};
 use datafusion::common::{Result, exec_err};
 use serde::{Deserialize, Serialize};
-use telemetry::field::FieldIndex;
+use telemetry::{field::FieldIndex, shape::message_column};
 
-use crate::{cells::Cells, pointer::Pointer};
+use crate::{cells::Cells, kind::Kind, pointer::Pointer};
 
 /// The shapes of a group, with the columns that stand in their holes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,8 +31,12 @@ impl Shapes {
     }
 
     pub(super) fn compute(&self, arguments: &[ArrayRef]) -> Result<ArrayRef> {
-        let _ = (&self.columns, &self.fields, &self.shapes, arguments);
-        exec_err!("messages cannot be rebuilt yet")
+        let columns = self.columns.iter().zip(arguments);
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, it)| (name, Arc::clone(it), true)))?;
+        match message_column(&batch, &self.fields, &self.shapes) {
+            Ok(messages) => Ok(cast(&messages, &Kind::Text.arrow())?),
+            Err(error) => exec_err!("messages cannot be rebuilt: {error}"),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Records: the rows of log groups in memory and in files, with the fields that a query reads.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::{
@@ -10,7 +13,9 @@ use datafusion::{
 };
 use insights::check::Reads;
 use telemetry::{
+    columns::{COLUMNS_MAX, NAME_BYTES_MAX},
     field::{self, FieldIndex},
+    shape::Shape,
     snapshot::Group,
 };
 
@@ -20,9 +25,6 @@ use crate::{
     operation::{Operation, Shapes},
     scan::Scan,
 };
-
-/// From how many columns on a group's new fields go into `@rest`.
-const COLUMNS_FULL: usize = 2_000;
 
 /// The name of the table in plans.
 const TABLE: &str = "records";
@@ -52,8 +54,9 @@ impl<'r> Wanted<'r> {
                 }
             }
         }
-        let full = groups.iter().any(|group| group.fields.len() >= COLUMNS_FULL);
-        let mut rest = if full { all } else { Vec::new() };
+        // A group that is full keeps further fields, and further kinds of known ones, in `@rest`.
+        let full = groups.iter().any(|group| group.fields.len() >= COLUMNS_MAX);
+        let mut rest: Vec<&str> = all.into_iter().filter(|name| full || name.len() > NAME_BYTES_MAX).collect();
         rest.sort_unstable();
         rest.dedup();
         let reads_it = |name: &str| reads.fields.contains(name);
@@ -163,13 +166,20 @@ fn operand_of(planner: &Planner<'_>, name: &str, columns: &[field::Column], with
     Operand { variants, ..Operand::new(expr, Kind::Any, size + 1) }
 }
 
+/// The columns of what stands in the holes of a group's shapes.
+fn columns_of_shapes(group: &Group) -> Vec<&field::Column> {
+    let shapes = group.shapes.iter().filter_map(|text| Shape::of_text(text));
+    let fields: BTreeSet<&str> = shapes.flat_map(|shape| shape.holes.into_iter().map(|hole| hole.field)).collect();
+    fields.into_iter().flat_map(|name| group.fields.columns_of(name)).collect()
+}
+
 /// The text of a group's messages, where they may have to be rebuilt; the columns' names are turned into expressions.
 fn message(planner: &Planner<'_>, group: &Group, of: impl Fn(&str) -> Expr) -> Option<Expr> {
     if group.shapes.is_empty() {
         return None;
     }
     let mut names = vec![field::MESSAGE.to_owned(), field::SHAPE.to_owned()];
-    names.extend(group.fields.iter().flat_map(|(_, columns)| columns).map(|it| it.name.clone()));
+    names.extend(columns_of_shapes(group).into_iter().map(|it| it.name.clone()));
     let arguments = names.iter().map(|name| of(name)).collect();
     let shapes = Shapes::new(names, Arc::clone(&group.fields), Arc::clone(&group.shapes));
     Some(Operation::Rebuild(shapes).call(arguments, &planner.setting))
@@ -226,10 +236,8 @@ fn group_plan(
         let rebuilt = !group.shapes.is_empty();
         if rebuilt {
             read(&mut schema, field::SHAPE, DataType::Int32);
-            for (_, columns) in group.fields.iter() {
-                for column in columns {
-                    read(&mut schema, &column.name, Kind::from(column.kind).arrow());
-                }
+            for column in columns_of_shapes(group) {
+                read(&mut schema, &column.name, Kind::from(column.kind).arrow());
             }
         }
         if late && rebuilt {

@@ -4,21 +4,15 @@
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
-use arrow::{
-    array::{
-        ArrayRef, BooleanBuilder, Float64Builder, Int64Array, Int64Builder, StringArray, StringBuilder,
-        TimestampMillisecondArray,
-    },
-    datatypes::{Field, Schema},
-    record_batch::RecordBatch,
-};
+use arrow::{array::AsArray, datatypes::TimestampMillisecondType};
 use datafusion::parquet::arrow::ArrowWriter;
-use insights::{record::discovered, value::Value, value::number_of_text};
+use insights::value::number_of_text;
 use object_store::{ObjectStore, local::LocalFileSystem};
 use query::{Request, lookup::Table};
 use serde::Deserialize;
 use telemetry::{
-    field::{self, FieldIndex, Kind},
+    event::Event,
+    field,
     snapshot::{File, Group},
 };
 use url::Url;
@@ -107,86 +101,10 @@ pub(crate) fn tables(fixtures: &Fixtures) -> BTreeMap<String, Arc<Table>> {
     fixtures.table.iter().map(|(name, text)| (name.clone(), Arc::new(Table::of_csv(text)))).collect()
 }
 
-fn kind_of(value: &Value) -> Kind {
-    match value {
-        Value::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => Kind::Integer,
-        Value::Number(_) => Kind::Float,
-        Value::Boolean(_) => Kind::Boolean,
-        _ => Kind::Text,
-    }
-}
-
-/// One batch of records, their fields as columns, and the columns' names. The later a record stands, the greater its number.
-pub(crate) fn columns(stream: &str, records: &[Record], first_event: i64) -> (RecordBatch, FieldIndex) {
-    let mut index = FieldIndex::default();
-    let mut names: Vec<(String, String, Kind)> = Vec::new();
-    let rows: Vec<Vec<(String, Value)>> = records.iter().map(|(_, message)| discovered(message)).collect();
-    for (name, value) in rows.iter().flatten() {
-        let kind = kind_of(value);
-        let column = index.column(name, kind).to_owned();
-        if !names.iter().any(|(_, known, _)| *known == column) {
-            names.push((name.clone(), column, kind));
-        }
-    }
-    let times: Vec<i64> = records.iter().map(|(time, _)| *time).collect();
-    let count = i64::try_from(records.len()).unwrap();
-    let mut arrays: Vec<(String, ArrayRef)> = vec![
-        (field::TIMESTAMP.into(), Arc::new(TimestampMillisecondArray::from(times.clone()))),
-        (field::INGESTION_TIME.into(), Arc::new(TimestampMillisecondArray::from(times))),
-        (field::LOG_STREAM.into(), Arc::new(StringArray::from_iter_values(records.iter().map(|_| stream)))),
-        (field::EVENT.into(), Arc::new(Int64Array::from_iter_values(first_event..first_event + count))),
-        (field::MESSAGE.into(), Arc::new(StringArray::from_iter_values(records.iter().map(|(_, text)| text.as_str())))),
-    ];
-    for (name, column, kind) in names {
-        // The last of several values of one name is the one that counts.
-        let values = rows.iter().map(|row| {
-            row.iter().rfind(|(known, value)| *known == name && kind_of(value) == kind).map(|(_, value)| value.clone())
-        });
-        let array: ArrayRef = match kind {
-            Kind::Integer => {
-                let mut builder = Int64Builder::new();
-                values.for_each(|it| builder.append_option(it.and_then(|it| it.integer())));
-                Arc::new(builder.finish())
-            }
-            Kind::Float => {
-                let mut builder = Float64Builder::new();
-                values.for_each(|it| builder.append_option(it.and_then(|it| it.number())));
-                Arc::new(builder.finish())
-            }
-            Kind::Boolean => {
-                let mut builder = BooleanBuilder::new();
-                values.for_each(|it| builder.append_option(it.map(|it| it.truth())));
-                Arc::new(builder.finish())
-            }
-            Kind::Text => {
-                let mut builder = StringBuilder::new();
-                values.for_each(|it| match it {
-                    Some(Value::Text(text)) => builder.append_value(text),
-                    _ => builder.append_null(),
-                });
-                Arc::new(builder.finish())
-            }
-        };
-        arrays.push((column, array));
-    }
-    let fields: Vec<Field> =
-        arrays.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
-    let arrays = arrays.into_iter().map(|(_, array)| array).collect();
-    (RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap(), index)
-}
-
 /// A group whose records are in memory.
 pub(crate) fn in_memory(account: &str, name: &str, stream: &str, records: &[Record]) -> Group {
-    let (batch, fields) = columns(stream, records, 0);
-    Group {
-        name: name.to_owned(),
-        account: account.to_owned(),
-        created_ms: i64::MIN,
-        fields: Arc::new(fields),
-        shapes: Arc::default(),
-        batches: vec![batch],
-        files: Vec::new(),
-    }
+    let event = |(timestamp_ms, message): &Record| Event { timestamp_ms: *timestamp_ms, message: message.clone() };
+    Group::of_events(name, account, i64::MIN, records.iter().map(|record| (stream, event(record))))
 }
 
 /// A store in a directory.
@@ -202,13 +120,16 @@ pub(crate) fn in_files(group: &Group, dir: &Path, rows_max: usize) -> Group {
         let mut from = 0;
         while from < batch.num_rows() {
             let piece = batch.slice(from, rows_max.min(batch.num_rows() - from));
-            let path = format!("{}.parquet", files.len());
+            // As in a store, no two files ever have the same name.
+            static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+            let path = format!("{}.parquet", NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
             let mut bytes = Vec::new();
             let mut writer = ArrowWriter::try_new(&mut bytes, piece.schema(), None).unwrap();
             writer.write(&piece).unwrap();
             writer.close().unwrap();
             fs::write(dir.join(&path), &bytes).unwrap();
-            let times = piece.column(0).as_any().downcast_ref::<TimestampMillisecondArray>().unwrap().values().to_vec();
+            let times = piece.column_by_name(field::TIMESTAMP).unwrap();
+            let times = times.as_primitive::<TimestampMillisecondType>().values().to_vec();
             files.push(File {
                 path,
                 bytes: bytes.len() as u64,
