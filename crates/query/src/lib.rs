@@ -12,6 +12,7 @@
 //! | [`codec`] | plans as bytes |
 //! | [`lookup`], [`pointer`] | uploaded tables; pointers to records |
 //! | `explain` | how a query was run, in words |
+//! | [`export`] | results for other programs |
 //! | [`error`] | why there is no result |
 
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@ pub mod codec;
 pub mod engine;
 pub mod error;
 mod explain;
+pub mod export;
 pub mod kind;
 pub mod lookup;
 mod operation;

@@ -2,6 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
+/// The name of the column of pointers.
+pub const POINTER: &str = "@ptr";
+
 /// Which record is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer {

@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
+use arrow::{array::AsArray as _, datatypes::TimestampMillisecondType, record_batch::RecordBatch};
 
-use crate::{columns::Builder, event::Event, field::FieldIndex};
+use crate::{
+    columns::Builder,
+    event::Event,
+    field::{self, FieldIndex},
+};
 
 /// How many rows a batch in memory has at most; an engine's threads take them one by one.
 pub const BATCH_ROWS: usize = 8_192;
@@ -82,6 +86,24 @@ impl Group {
             files: Vec::new(),
             hold: Hold::default(),
         }
+    }
+}
+
+impl Group {
+    /// How many events it has.
+    pub fn records(&self) -> u64 {
+        let in_memory: usize = self.batches.iter().map(RecordBatch::num_rows).sum();
+        in_memory as u64 + self.files.iter().map(|file| file.rows).sum::<u64>()
+    }
+
+    /// The earliest and the latest `@timestamp`, in milliseconds; nothing if it is empty.
+    pub fn bounds(&self) -> Option<(i64, i64)> {
+        let in_memory = self.batches.iter().filter_map(|batch| {
+            let times = batch.column_by_name(field::TIMESTAMP)?.as_primitive_opt::<TimestampMillisecondType>()?;
+            Some((arrow::compute::min(times)?, arrow::compute::max(times)?))
+        });
+        let files = self.files.iter().map(|file| (file.from_ms, file.to_ms));
+        files.chain(in_memory).reduce(|(from, to), it| (from.min(it.0), to.max(it.1)))
     }
 }
 

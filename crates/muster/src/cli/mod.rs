@@ -10,6 +10,7 @@
 //! | the service, and asking it | [`serve`], [`server`], [`login`], [`hosts`], [`case`], [`journal`] |
 //! | what an operator may ask for | [`case`], [`protect`], [`pause`], [`silence`], [`alerts`] |
 //! | whether muster may act where it is to | `leave` |
+//! | queries over records and logs | [`query`] |
 //! | recorded events in, decisions out | [`replay`] |
 //! | a pretend AWS account, and a show in it | [`simulate`], [`demo`] |
 //! | the configuration file; completions of the shell | [`config`], [`completions`] |
@@ -32,6 +33,7 @@ pub mod options;
 pub mod output;
 pub mod pause;
 pub mod protect;
+pub mod query;
 pub mod replay;
 mod room;
 pub mod scan;
@@ -100,6 +102,8 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// List what people are told of, and why they are not told of the rest.
     Alerts(alerts::AlertsArgs),
+    /// Query records and logs in the Logs Insights language: a store, a file, a pipe.
+    Query(query::QueryArgs),
     /// Read, follow, verify or export the journal.
     Journal(journal::JournalArgs),
     /// Feed recorded events to muster and see what it would have decided.
@@ -164,6 +168,7 @@ fn perform(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Resume(args) => args.run(out),
         Command::Silence(args) => args.run(out),
         Command::Alerts(args) => args.run(out),
+        Command::Query(args) => args.run(out),
         Command::Journal(args) => args.run(out),
         Command::Replay(args) => args.run(out),
         Command::Simulate(args) => args.run(out),

@@ -13,6 +13,12 @@ pub fn free(free: u64, total: u64) -> String {
     format!("{}{}", "█".repeat(full), "░".repeat(CELLS as usize - full))
 }
 
+/// A bar of how much something is of the most.
+pub fn share(part: f64, most: f64) -> String {
+    let share = if most > 0.0 { (part / most).clamp(0.0, 1.0) } else { 0.0 };
+    "█".repeat((share * CELLS as f64).round() as usize)
+}
+
 /// How loud it is that so little is left: red below a tenth, yellow below a quarter.
 pub fn style(free: u64, total: u64) -> Style {
     match (free.saturating_mul(100)).checked_div(total) {

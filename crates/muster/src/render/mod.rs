@@ -11,6 +11,7 @@
 //! | what room is left; how much of a task fits, and why not | [`capacity`], [`fit`], [`why`], [`bar`] |
 //! | alerts and silences | [`alert`] |
 //! | journal entries | [`journal`] |
+//! | rows of queries | [`rows`] |
 //! | how far a sweep has come | [`progress`] |
 
 pub mod alert;
@@ -25,6 +26,7 @@ pub mod json;
 pub mod moment;
 pub mod progress;
 pub mod roll_call;
+pub mod rows;
 pub mod table;
 pub mod why;
 
