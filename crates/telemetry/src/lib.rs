@@ -5,9 +5,13 @@
 //! | [`event`] | one line of a log, and the limits of a batch |
 //! | [`field`] | which columns the discovered fields of a group have |
 //! | [`snapshot`] | what a query sees: rows in memory and files, of one or more groups |
+//! | [`record`] | performance records of Container Insights, as their texts |
+//! | [`emf`] | metrics that are embedded in lines |
 
 #![forbid(unsafe_code)]
 
+pub mod emf;
 pub mod event;
 pub mod field;
+pub mod record;
 pub mod snapshot;
