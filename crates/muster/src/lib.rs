@@ -5,6 +5,7 @@
 //! | the commands, one a file | [`cli`] |
 //! | the configuration file, one section a file | [`config`] |
 //! | the HTTP API of `muster serve`, one resource a file | [`http`] |
+//! | the API of CloudWatch Logs, one family of operations a file | [`logs`] |
 //! | what the journal holds about one case | [`case_file`] |
 //! | placement failures that the journal holds | [`placement_failures`] |
 //! | tables, JSON, colours, and names that cannot steer a terminal | [`render`] |
@@ -21,6 +22,7 @@ pub mod config;
 pub mod demo;
 pub mod http;
 pub mod logging;
+pub mod logs;
 pub mod metrics;
 pub mod placement_failures;
 pub mod publish;

@@ -11,6 +11,7 @@
 //! | what room is always kept | [`headroom`] |
 //! | who is told what, and where pages go | [`notices`], [`receivers`] |
 //! | what room is left, told to CloudWatch | [`publish`] |
+//! | records and logs, kept and queried | [`telemetry`] |
 //! | who may ask for what; where secrets lie | [`operators`], [`secret`] |
 //! | who acts, where several musters watch | [`lease`] |
 //! | where the record is kept | [`journal`] |
@@ -43,6 +44,7 @@ pub mod receivers;
 pub mod replace;
 pub mod secret;
 pub mod sweep;
+pub mod telemetry;
 pub mod warnings;
 pub mod window;
 pub mod words;
@@ -97,6 +99,8 @@ pub struct Config {
     pub receiver: Vec<receivers::ReceiverEntry>,
     /// Telling CloudWatch what room is left.
     pub publish: publish::PublishSection,
+    /// Performance records and logs, kept and queried by muster itself.
+    pub telemetry: telemetry::TelemetrySection,
     /// Who may ask for what over HTTP. Without tokens whoever is on this machine may look and act, and nobody else may do
     /// anything.
     pub operators: operators::OperatorsSection,
@@ -179,6 +183,7 @@ impl Config {
         self.notices.check(&self.receiver_names(), &mut wrong);
         receivers::check(&self.receiver, self.notices.heartbeat.as_ref(), &mut wrong);
         self.publish.check(&mut wrong);
+        self.telemetry.check(&mut wrong);
         self.operators.check(&mut wrong);
         self.lease.check(&mut wrong);
         self.journal.check(&mut wrong);

@@ -42,7 +42,8 @@ fn a_set_is_the_same_series_in_any_order() {
 
 #[test]
 fn references_are_literal_keys_of_the_root() {
-    let directive = json!({ "Namespace": "n", "Dimensions": [["d.e"]], "Metrics": [{ "Name": "a.b" }, { "Name": "x" }] });
+    let directive =
+        json!({ "Namespace": "n", "Dimensions": [["d.e"]], "Metrics": [{ "Name": "a.b" }, { "Name": "x" }] });
     let read = read_of(&shop(directive, json!({ "a.b": 7, "a": { "b": 8 }, "d.e": "key", "x": { "y": 1 } })));
     assert_eq!(read.samples.len(), 1);
     assert_eq!((read.samples[0].values[0], read.validation_errors), (7.0, 1));

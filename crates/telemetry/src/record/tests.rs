@@ -120,10 +120,7 @@ fn a_task_of_a_service_on_ec2_is_written_member_by_member() {
         task(Some("till"), 61.4375).text(Detail::Standard),
         r#"{"Version":"0","Type":"Task","TaskId":"0f1e2d3c4b5a69788796a5b4c3d2e1f0","TaskDefinitionFamily":"till","TaskDefinitionRevision":"41","ServiceName":"till","ContainerInstanceId":"aa11bb22cc33dd44ee55ff6677889900","EC2InstanceId":"i-00112233445566778","ClusterName":"market","AccountID":"210987654321","Region":"eu-central-1","AvailabilityZone":"eu-central-1c","KnownStatus":"RUNNING","LaunchType":"EC2","PullStartedAt":1790000031000,"PullStoppedAt":1790000032000,"CreatedAt":1790000030000,"StartedAt":1790000033000,"Timestamp":1790000040000,"CpuUtilized":61.4375,"CpuReserved":128.0,"MemoryUtilized":90,"MemoryReserved":360,"StorageReadBytes":11,"StorageWriteBytes":22,"NetworkRxBytes":1,"NetworkRxDropped":2,"NetworkRxErrors":3,"NetworkRxPackets":4,"NetworkTxBytes":5,"NetworkTxDropped":6,"NetworkTxErrors":7,"NetworkTxPackets":8,"CloudWatchMetrics":[{"Namespace":"ECS/ContainerInsights","Metrics":[{"Name":"CpuUtilized","Unit":"None"},{"Name":"CpuReserved","Unit":"None"},{"Name":"MemoryUtilized","Unit":"Megabytes"},{"Name":"MemoryReserved","Unit":"Megabytes"},{"Name":"StorageReadBytes","Unit":"Bytes/Second"},{"Name":"StorageWriteBytes","Unit":"Bytes/Second"},{"Name":"NetworkRxBytes","Unit":"Bytes/Second"},{"Name":"NetworkTxBytes","Unit":"Bytes/Second"}],"Dimensions":[["ClusterName"],["ServiceName","ClusterName"],["ClusterName","TaskDefinitionFamily"]]}]}"#
     );
-    assert_eq!(
-        task(None, 1.0).line(Detail::Standard).stream,
-        "AgentTelemetry-aa11bb22cc33dd44ee55ff6677889900"
-    );
+    assert_eq!(task(None, 1.0).line(Detail::Standard).stream, "AgentTelemetry-aa11bb22cc33dd44ee55ff6677889900");
 }
 
 #[test]
@@ -158,8 +155,7 @@ fn a_task_in_host_mode_has_no_network_at_all() {
 #[test]
 fn what_no_host_has_measured_is_left_out_and_its_metrics_too() {
     let mut record = task(Some("till"), 5.0);
-    record.usage =
-        Usage { cpu_reserved_units: Some(256.0), memory_reserved_mib: Some(512), ..Usage::default() };
+    record.usage = Usage { cpu_reserved_units: Some(256.0), memory_reserved_mib: Some(512), ..Usage::default() };
     record.zone = None;
     for detail in [Detail::Standard, Detail::Enhanced] {
         let text = record.text(detail);
@@ -344,7 +340,10 @@ fn the_parts_of_a_host_have_records_of_their_own() {
     };
     let text = device.text();
     assert!(text.contains(r#""Sources":["cadvisor"],"#), "{text}");
-    assert!(text.contains(r#""instance_diskio_io_serviced_async":0.0,"instance_diskio_io_serviced_read":1.0,"#), "{text}");
+    assert!(
+        text.contains(r#""instance_diskio_io_serviced_async":0.0,"instance_diskio_io_serviced_read":1.0,"#),
+        "{text}"
+    );
     assert!(text.contains(r#""instance_diskio_io_service_bytes_total":4096.0,"#), "{text}");
     for text in [net.text(), device.text()] {
         assert_eq!(emf::read(&text), None, "{text}");
@@ -415,7 +414,10 @@ fn the_free_metrics_follow_the_documented_sums() {
     let amounts = |cpu_units, memory_mib| Amounts { cpu_units, memory_mib };
     let registered = Amounts::sum([amounts(16_384.0, 30_158.0), amounts(2_048.0, 3_768.0)]);
     let reserved = vended::shares(amounts(1_024.0, 2_048.0).times(10), registered);
-    assert_eq!((reserved.cpu_percent.map(f64::trunc), reserved.memory_percent.map(f64::trunc)), (Some(55.0), Some(60.0)));
+    assert_eq!(
+        (reserved.cpu_percent.map(f64::trunc), reserved.memory_percent.map(f64::trunc)),
+        (Some(55.0), Some(60.0))
+    );
     assert!(reserved.cpu_percent.is_some_and(|share| share.fract() > 0.5), "the stored value is not rounded");
     let asked = amounts(512.0, 1_024.0).times(1);
     let busy = vended::shares(amounts(2_048.0, 512.0), asked);
