@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cloud::AwsCloud,
-    ecs::{DESCRIBE_TASKS, PER_CALL},
+    ecs::{DESCRIBE_CLUSTERS, DESCRIBE_TASKS, PER_CALL},
     pace::Bucket,
     pages::Pages,
     refusal::Refusal,
@@ -41,6 +41,21 @@ impl AwsCloud {
             }
         }
         self.services(cluster, &arns).await
+    }
+
+    /// How many tasks run in a cluster (ARN), on Fargate too.
+    ///
+    /// # Errors
+    /// When ECS did not answer, or does not know the cluster.
+    pub async fn running_tasks(&self, cluster: &str) -> Result<u64, NotRead> {
+        let place = self.place_for(cluster)?;
+        let body = json!({ "clusters": [cluster] });
+        let answer = place.told(Bucket::ClusterRead, DESCRIBE_CLUSTERS, &body).await;
+        let answer = answer.map_err(|refusal| NotRead::of(&refusal, DESCRIBE_CLUSTERS, cluster))?;
+        answer["clusters"][0]["runningTasksCount"].as_u64().ok_or_else(|| {
+            let refusal = Refusal::Nonsense { status: 200, looks_like: "no count of tasks".to_owned() };
+            NotRead::of(&refusal, DESCRIBE_CLUSTERS, cluster)
+        })
     }
 
     /// Tasks of a cluster (ARN) by their ARNs, as DescribeTasks describes them. Those that ECS does not know are left out.

@@ -11,11 +11,14 @@
 //! | tables, JSON, colours, and names that cannot steer a terminal | [`render`] |
 //! | the demonstration | [`demo`] |
 //! | where notices go | [`senders`] |
+//! | what Container Insights would cost | [`bill`] |
+//! | records of Container Insights, made once a minute | [`records`] |
 //! | figures for Prometheus | [`metrics`] |
 //! | muster's own log | [`logging`] |
 
 #![forbid(unsafe_code)]
 
+pub mod bill;
 pub mod case_file;
 pub mod cli;
 pub mod config;
@@ -26,6 +29,7 @@ pub mod logs;
 pub mod metrics;
 pub mod placement_failures;
 pub mod publish;
+pub mod records;
 pub mod render;
 pub mod senders;
 

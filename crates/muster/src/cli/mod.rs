@@ -10,6 +10,7 @@
 //! | the service, and asking it | [`serve`], [`server`], [`login`], [`hosts`], [`case`], [`journal`] |
 //! | what an operator may ask for | [`case`], [`protect`], [`pause`], [`silence`], [`alerts`] |
 //! | whether muster may act where it is to | `leave` |
+//! | whether Container Insights is on, what it would cost | [`insights`] |
 //! | recorded events in, decisions out | [`replay`] |
 //! | a pretend AWS account, and a show in it | [`simulate`], [`demo`] |
 //! | the configuration file; completions of the shell | [`config`], [`completions`] |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod demo;
 pub mod fit;
 pub mod hosts;
+pub mod insights;
 pub mod journal;
 mod leave;
 pub mod login;
@@ -100,6 +102,8 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// List what people are told of, and why they are not told of the rest.
     Alerts(alerts::AlertsArgs),
+    /// Whether Container Insights is on, what it would cost, and switching it.
+    Insights(insights::InsightsArgs),
     /// Read, follow, verify or export the journal.
     Journal(journal::JournalArgs),
     /// Feed recorded events to muster and see what it would have decided.
@@ -164,6 +168,7 @@ fn perform(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Resume(args) => args.run(out),
         Command::Silence(args) => args.run(out),
         Command::Alerts(args) => args.run(out),
+        Command::Insights(args) => args.run(&global, out),
         Command::Journal(args) => args.run(out),
         Command::Replay(args) => args.run(out),
         Command::Simulate(args) => args.run(out),

@@ -72,12 +72,12 @@ impl ApiError {
     }
 
     /// What is said.
-    pub(crate) fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }
 
     /// Its name.
-    pub(crate) fn kind(&self) -> &str {
+    pub fn kind(&self) -> &str {
         self.body["__type"].as_str().unwrap_or_default()
     }
 }
