@@ -13,11 +13,13 @@
 //! | events in; events out | `put`, `get`, `filter` |
 //! | single records and the fields there are | `record` |
 //! | queries that run, queries that are kept | [`queries`], `definitions` |
+//! | asking such an API | [`client`] |
 //! | trying a filter pattern | `metric_filter` |
 //! | what is kept beside the store | [`kept`] |
 
 pub mod access;
 pub mod answer;
+pub mod client;
 mod definitions;
 pub mod error;
 mod filter;

@@ -7,7 +7,9 @@
 //! |---|---|
 //! | out of what ECS says | [`read`] |
 //! | into the logs, each record once | [`sender`] |
+//! | what the containers of a pretend account use | [`pretend`] |
 
+pub mod pretend;
 pub mod read;
 pub mod sender;
 

@@ -1,4 +1,5 @@
-//! Lines into logs: groups and streams are made when they are needed, and no line goes into a stream twice.
+//! Lines into logs: groups and streams are made when they are needed, no line goes into a stream twice, and what hosts tell by
+//! themselves is not told for them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,20 +16,34 @@ pub struct Sender {
     retention_days: u32,
     /// Groups whose streams are known.
     groups: BTreeSet<String>,
-    /// The time of the newest line in each stream, by group and stream: what is not newer is there already.
-    newest_ms: BTreeMap<(String, String), Option<i64>>,
+    /// How far each stream has come, by group and stream.
+    reached: BTreeMap<(String, String), Reached>,
+    /// Streams that somebody else writes to, and when that was last seen.
+    others: BTreeMap<(String, String), i64>,
 }
+
+/// How far a stream has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    /// The time of its newest line: what is not newer is there already.
+    newest_ms: Option<i64>,
+    /// When a line last came in.
+    put_ms: Option<i64>,
+}
+
+/// A stream that somebody else writes to is left to them until they have been silent for so long.
+const SILENCE_MS: i64 = 150_000;
 
 impl std::fmt::Debug for Sender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sender").field("streams", &self.newest_ms.len()).finish_non_exhaustive()
+        f.debug_struct("Sender").field("streams", &self.reached.len()).finish_non_exhaustive()
     }
 }
 
 impl Sender {
     /// A sender that makes groups which are kept for so many days.
     pub fn new(logs: Arc<dyn Logs>, retention_days: u32) -> Self {
-        Self { logs, retention_days, groups: BTreeSet::new(), newest_ms: BTreeMap::new() }
+        Self { logs, retention_days, groups: BTreeSet::new(), reached: BTreeMap::new(), others: BTreeMap::new() }
     }
 
     /// Puts lines into their streams. What cannot be put is told to the log and not tried again: the next minute has its own.
@@ -37,6 +52,8 @@ impl Sender {
         for Line { group, stream, event } in lines {
             batches.entry((group, stream)).or_default().push(event);
         }
+        let groups = batches.keys().map(|(group, _)| group.clone()).collect();
+        self.look_for_others(&groups).await;
         let mut failed = 0;
         let mut why = None;
         for ((group, stream), events) in batches {
@@ -54,26 +71,47 @@ impl Sender {
     async fn put(&mut self, group: &str, stream: &str, mut events: Vec<Event>, now_ms: i64) -> Result<(), LogsError> {
         self.know_group(group, now_ms).await?;
         let key = (group.to_owned(), stream.to_owned());
-        if !self.newest_ms.contains_key(&key) {
+        if self.others.get(&key).is_some_and(|seen_ms| now_ms - seen_ms < SILENCE_MS) {
+            return Ok(());
+        }
+        if !self.reached.contains_key(&key) {
             match self.logs.create_stream(group, stream, now_ms).await {
                 Ok(()) | Err(LogsError::Exists(_)) => {}
                 Err(error) => return Err(error),
             }
-            self.newest_ms.insert(key.clone(), None);
+            self.reached.insert(key.clone(), Reached::default());
         }
-        let newest_ms = self.newest_ms.get(&key).copied().flatten();
+        let newest_ms = self.reached.get(&key).and_then(|reached| reached.newest_ms);
         events.retain(|event| newest_ms.is_none_or(|newest_ms| event.timestamp_ms > newest_ms));
         let Some(last_ms) = events.iter().map(|event| event.timestamp_ms).max() else { return Ok(()) };
         match self.logs.put(group, stream, events, now_ms).await {
             Ok(_) => {
-                self.newest_ms.insert(key, Some(last_ms));
+                self.reached.insert(key, Reached { newest_ms: Some(last_ms), put_ms: Some(now_ms) });
                 Ok(())
             }
             Err(error) => {
                 // Somebody may have removed the group or the stream: they are looked for again.
                 self.groups.remove(group);
-                self.newest_ms.retain(|(of, _), _| of != group);
+                self.reached.retain(|(of, _), _| of != group);
                 Err(error)
+            }
+        }
+    }
+
+    /// Looks who else writes to the streams of tasks: hosts that tell what their containers use tell of their tasks as well, and
+    /// one task has one record a minute.
+    async fn look_for_others(&mut self, groups: &BTreeSet<String>) {
+        for group in groups {
+            let Ok(streams) = self.logs.streams(group, Some("AgentTelemetry-")).await else { continue };
+            for stream in streams {
+                let key = (group.clone(), stream.name);
+                let own = self.reached.get(&key).and_then(|reached| reached.put_ms);
+                if let Some(put_ms) = stream
+                    .last_ingestion_ms
+                    .filter(|put_ms| self.groups.contains(group) && own.is_none_or(|own| *put_ms > own))
+                {
+                    self.others.insert(key, put_ms);
+                }
             }
         }
     }
@@ -87,7 +125,8 @@ impl Sender {
             Ok(()) => self.logs.set_retention(group, Some(self.retention_days)).await?,
             Err(LogsError::Exists(_)) => {
                 for stream in self.logs.streams(group, None).await? {
-                    self.newest_ms.insert((group.to_owned(), stream.name), stream.last_event_ms);
+                    let reached = Reached { newest_ms: stream.last_event_ms, put_ms: stream.last_ingestion_ms };
+                    self.reached.insert((group.to_owned(), stream.name), reached);
                 }
             }
             Err(error) => return Err(error),
