@@ -2,7 +2,7 @@
 //!
 //! The kind of a value that was seen first owns the field's name; other kinds have the name with their own behind it:
 //! `status` may be a column of integers and `status#text` one of texts. A `%` or `#` of the field's own name is
-//! percent-encoded, so that no two fields share a column (decision 0014).
+//! percent-encoded, as are control characters, so that no two fields share a column (decision 0014).
 
 use std::collections::BTreeMap;
 
@@ -97,7 +97,18 @@ impl FieldIndex {
 }
 
 fn escaped(field: &str) -> String {
-    field.replace('%', "%25").replace('#', "%23")
+    if field.is_empty() {
+        // No name of a field is escaped to this, and few readers of Parquet cope with a column without name.
+        return "%".to_owned();
+    }
+    let mut name = String::with_capacity(field.len());
+    for it in field.chars() {
+        match it {
+            '%' | '#' | '\u{0}'..='\u{1f}' => name.push_str(&format!("%{:02x}", u32::from(it))),
+            _ => name.push(it),
+        }
+    }
+    name
 }
 
 #[cfg(test)]
@@ -117,6 +128,9 @@ mod tests {
     #[test]
     fn no_two_fields_share_a_column() {
         let mut index = FieldIndex::default();
+        assert_eq!(index.column("", Kind::Text), "%");
+        assert_eq!(index.column("%", Kind::Text), "%25");
+        assert_eq!(index.column("\u{1}", Kind::Text), "%01");
         index.column("a", Kind::Integer);
         let of_a = index.column("a", Kind::Text).to_owned();
         assert_ne!(index.column("a#text", Kind::Text), of_a);

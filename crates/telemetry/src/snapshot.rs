@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::field::FieldIndex;
+use crate::{columns::Builder, event::Event, field::FieldIndex};
+
+/// How many rows a batch in memory has at most; an engine's threads take them one by one.
+pub const BATCH_ROWS: usize = 8_192;
 
 /// A sealed file of a group.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,4 +42,38 @@ pub struct Group {
     pub batches: Vec<RecordBatch>,
     /// Its files.
     pub files: Vec<File>,
+}
+
+impl Group {
+    /// A group that is in memory only: each event with its stream, in the order of their numbers. They count as taken in when
+    /// they happened.
+    pub fn of_events<S: AsRef<str>>(
+        name: &str,
+        account: &str,
+        created_ms: i64,
+        events: impl IntoIterator<Item = (S, Event)>,
+    ) -> Self {
+        let mut builder = Builder::default();
+        for (number, (stream, event)) in (0..).zip(events) {
+            builder.push(stream.as_ref(), &event, event.timestamp_ms, number);
+        }
+        let batches = batches_of(&builder, 0);
+        Self {
+            name: name.to_owned(),
+            account: account.to_owned(),
+            created_ms,
+            fields: Arc::new(builder.fields().clone()),
+            shapes: Arc::new(builder.shapes().texts().to_vec()),
+            batches,
+            files: Vec::new(),
+        }
+    }
+}
+
+/// The rows of a builder from one of them on, as batches.
+pub(crate) fn batches_of(builder: &Builder, from: usize) -> Vec<RecordBatch> {
+    (from..builder.len())
+        .step_by(BATCH_ROWS)
+        .map(|start| builder.batch(start..builder.len().min(start + BATCH_ROWS)))
+        .collect()
 }
