@@ -86,3 +86,81 @@ impl Fleet {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        input::{Input, Scope, Sweep},
+        observation::{
+            Amounts, Attributes, Fact, InstanceFact, InstanceStatus, Observation, Resources, Source, TaskFact,
+        },
+        policy::Policy,
+        step,
+    };
+
+    const CLUSTER: &str = "arn:aws:ecs:eu-central-1:210987654321:cluster/market";
+    const HOST: &str =
+        "arn:aws:ecs:eu-central-1:210987654321:container-instance/market/00000000000000000000000000000001";
+
+    fn task(number: u32, last_status: TaskStatus, instance: Option<&'static str>) -> Fact<'static> {
+        Fact::Task(TaskFact {
+            arn: format!("arn:aws:ecs:eu-central-1:210987654321:task/market/{number:032x}").into(),
+            cluster: CLUSTER.into(),
+            instance: instance.map(Into::into),
+            version: Some(1),
+            last_status,
+            desired_running: true,
+            group: Some("service:till".into()),
+            definition: None,
+            awsvpc: false,
+            connected: None,
+            started_at: None,
+            stop_code: None,
+            stopped_reason: None,
+        })
+    }
+
+    #[test]
+    fn a_census_tells_the_hosts_and_the_running_tasks_of_clusters_that_were_looked_at() {
+        let now: Timestamp = "2026-09-21T14:14:00Z".parse().unwrap();
+        let mut fleet = Fleet::new(Policy::default());
+        let amounts = Amounts { cpu_units: 2_048, memory_mib: 3_800 };
+        let host = Fact::Instance(InstanceFact {
+            arn: HOST.into(),
+            cluster: CLUSTER.into(),
+            ec2_instance_id: Some("i-00112233445566778".into()),
+            version: Some(1),
+            status: InstanceStatus::Active,
+            status_reason: None,
+            agent_connected: Some(true),
+            agent_version: None,
+            running_tasks: Some(1),
+            pending_tasks: Some(0),
+            registered_at: None,
+            resources: Some(Resources { registered: amounts, remaining: amounts }),
+            gpus: None,
+            ports: None,
+            capacity_provider: None,
+            attributes: Attributes::Absent,
+        });
+        let facts = [
+            host,
+            task(2, TaskStatus::Running, Some(HOST)),
+            task(1, TaskStatus::Running, None),
+            task(3, TaskStatus::Pending, None),
+        ];
+        let found = facts.map(|fact| Observation { at: now, source: Source::Sweep, fact }).to_vec();
+        assert!(fleet.census().is_empty());
+        let scope = Scope::ClusterHosts(CLUSTER.into());
+        let sweep = Sweep { scope, started_at: now, found, unchanged: 0, complete: true, absent: Vec::new() };
+        step(&mut fleet, now, &Input::Swept(sweep));
+        let census = fleet.census();
+        assert_eq!(census.len(), 1);
+        assert_eq!((census[0].arn.as_str(), census[0].hosts.len()), (CLUSTER, 1));
+        assert_eq!((census[0].hosts[0].running_tasks, census[0].hosts[0].cpu_units), (1, Some(2_048)));
+        let tasks: Vec<(bool, Option<&str>)> =
+            census[0].tasks.iter().map(|task| (task.arn.ends_with('1'), task.host.as_deref())).collect();
+        assert_eq!(tasks, [(true, None), (false, Some(HOST))], "in the order of their ARNs, pending ones not counted");
+    }
+}

@@ -246,8 +246,11 @@ impl Reading<'_> {
                 Some(batch) => {
                     // A batch in memory has some thousands of rows.
                     let indexes: UInt32Array = rows.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)).collect();
-                    let chosen = take_record_batch(batch, &indexes)
-                        .map_err(|source| ReadError::Column { group: self.group.name.clone(), column: EVENT, source })?;
+                    let chosen = take_record_batch(batch, &indexes).map_err(|source| ReadError::Column {
+                        group: self.group.name.clone(),
+                        column: EVENT,
+                        source,
+                    })?;
                     self.put_together(&chosen, &mut found)?;
                 }
                 None => {
@@ -255,8 +258,7 @@ impl Reading<'_> {
                     let Some(file) = self.group.files.get(number) else { continue };
                     let builder = self.open(file).await?;
                     let row_groups = self.row_groups.get(&number).cloned().unwrap_or_default();
-                    let stream =
-                        builder.with_row_groups(row_groups).with_row_selection(selection(&rows)).build();
+                    let stream = builder.with_row_groups(row_groups).with_row_selection(selection(&rows)).build();
                     let mut stream = stream.map_err(|source| failed(file, source))?;
                     while let Some(batch) = stream.try_next().await.map_err(|source| failed(file, source))? {
                         self.put_together(&batch, &mut found)?;
@@ -374,9 +376,8 @@ mod tests {
         for start in (0..whole.num_rows()).step_by(rows) {
             let part = whole.slice(start, rows.min(whole.num_rows() - start));
             let mut bytes = Vec::new();
-            let properties = parquet::file::properties::WriterProperties::builder()
-                .set_max_row_group_row_count(Some(4))
-                .build();
+            let properties =
+                parquet::file::properties::WriterProperties::builder().set_max_row_group_row_count(Some(4)).build();
             let mut writer = ArrowWriter::try_new(&mut bytes, part.schema(), Some(properties)).unwrap();
             writer.write(&part).unwrap();
             writer.close().unwrap();

@@ -33,6 +33,9 @@ pub struct TelemetrySection {
     pub aws_exact: bool,
     /// Days that the records are kept for. Other log groups keep theirs until PutRetentionPolicy says otherwise.
     pub retention_days: u32,
+    /// Memory that all queries together may use, in MiB. What needs more goes to the disk, or is refused.
+    #[schemars(range(min = 32, max = 1_048_576))]
+    pub query_memory_mib: u32,
     /// The account that log groups are in, of 12 digits, as ARNs and `@log` show it.
     pub account: String,
     /// Keys that requests to the API must be signed with. Without any, whoever is on this machine may ask unsigned, and nobody
@@ -87,6 +90,7 @@ impl Default for TelemetrySection {
             detail: DetailWord::Standard,
             aws_exact: false,
             retention_days: 30,
+            query_memory_mib: 256,
             account: "000000000000".to_owned(),
             api_keys: Vec::new(),
         }
@@ -113,6 +117,10 @@ impl TelemetrySection {
         if !RETENTION_DAYS.contains(&self.retention_days) {
             let what = format!("{} is out of range: 1 day to ten years (3653)", self.retention_days);
             wrong.push(Wrong::at("telemetry.retention_days", what));
+        }
+        if !(32..=1_048_576).contains(&self.query_memory_mib) {
+            let what = format!("{} is out of range: 32 MiB to a TiB (1048576)", self.query_memory_mib);
+            wrong.push(Wrong::at("telemetry.query_memory_mib", what));
         }
         if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
             wrong.push(Wrong::at("telemetry.account", "an account has 12 digits"));

@@ -114,8 +114,8 @@ pub struct Served {
     pub data_dir: PathBuf,
     /// Who may ask for what.
     pub access: Arc<Access>,
-    /// Logs and queries, in the API of CloudWatch Logs; `None`: muster keeps none.
-    pub logs: Option<crate::logs::Api>,
+    /// Logs and queries, in the API of CloudWatch Logs, or why there are none.
+    pub logs: Arc<Result<crate::logs::Api, crate::logs::error::ApiError>>,
     /// Only names of this machine are answered: it listens on loopback.
     pub loopback: bool,
 }

@@ -27,18 +27,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Answers what is asked at the root.
 pub async fn root(State(served): State<Served>, request: Request) -> Response {
-    respond(served.logs.as_ref(), request).await
+    respond(served.logs.as_ref().as_ref(), request).await
 }
 
-/// Answers one request; without an API, says that there is none.
-pub async fn respond(api: Option<&Api>, request: Request) -> Response {
+/// Answers one request; without an API, says why there is none.
+pub async fn respond(api: Result<&Api, &ApiError>, request: Request) -> Response {
     let request_id = request_id();
     let answered = match api {
-        Some(api) => answer(api, request, &request_id).await,
-        None => Err(ApiError::of(
-            "UnknownOperationException",
-            "muster keeps no logs: [telemetry] of its configuration says enabled = false",
-        )),
+        Ok(api) => answer(api, request, &request_id).await,
+        Err(why) => Err(why.clone()),
     };
     let mut response = match answered {
         Ok(value) => {

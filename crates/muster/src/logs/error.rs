@@ -24,6 +24,17 @@ impl ApiError {
         Self { status, body: json!({ "__type": kind, "message": message.into() }) }
     }
 
+    /// muster keeps no logs.
+    pub fn switched_off() -> Self {
+        let why = "muster keeps no logs: [telemetry] of its configuration says enabled = false";
+        Self::of("UnknownOperationException", why)
+    }
+
+    /// The logs cannot be had.
+    pub fn not_to_be_had(why: &str) -> Self {
+        Self::unavailable(format!("the logs cannot be had: {why}"))
+    }
+
     /// A refusal of the kind that the caller can mend.
     pub(crate) fn of(kind: &str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, kind, message)

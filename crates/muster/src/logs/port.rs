@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use insights::Checked;
 use serde::{Deserialize, Serialize};
 use telemetry::event::Event;
+pub use telemetry::reader::{Found as StoredEvent, Place};
 
 /// What sort of group it is. All are treated alike here; the word is given back as it was said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,28 +74,6 @@ pub struct Put {
     pub too_old_to: Option<usize>,
     /// The first event that the group's retention still keeps; those before it are not kept.
     pub expired_to: Option<usize>,
-}
-
-/// The place of an event in the order that events are told in: by time, then by arrival, then by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// Its time, in milliseconds since 1970.
-    pub timestamp_ms: i64,
-    /// When it came in.
-    pub ingestion_ms: i64,
-    /// Its number in the store.
-    pub number: u64,
-}
-
-/// An event that is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredEvent {
-    /// Where it stands.
-    pub place: Place,
-    /// Its stream.
-    pub stream: String,
-    /// Its text.
-    pub message: String,
 }
 
 /// Which streams of a group are wanted.

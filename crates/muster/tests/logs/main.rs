@@ -15,7 +15,7 @@ use axum::{
 };
 use muster::{
     http::listener::Peer,
-    logs::{Api, access::Keys, answer::respond, kept::Kept, queries::Registry},
+    logs::{Api, access::Keys, answer::respond, error::ApiError, kept::Kept, queries::Registry},
 };
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ impl Lab {
             .extension(ConnectInfo(Peer("127.0.0.1:5".parse::<SocketAddr>().unwrap())))
             .body(Body::from(body.to_string()))
             .unwrap();
-        let response = respond(Some(&self.api), request).await;
+        let response = respond(Ok(&self.api), request).await;
         assert!(response.headers().contains_key("x-amzn-requestid"));
         assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
         let status = response.status().as_u16();
@@ -111,7 +111,7 @@ async fn what_is_no_operation_is_refused_by_name() {
             .extension(ConnectInfo(Peer("127.0.0.1:5".parse().unwrap())))
             .body(Body::from(body))
             .unwrap();
-        let response = respond(Some(&lab.api), request).await;
+        let response = respond(Ok(&lab.api), request).await;
         assert_eq!(response.status(), 400);
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         assert!(String::from_utf8_lossy(&bytes).contains(says), "{target}: {bytes:?}");
@@ -121,7 +121,7 @@ async fn what_is_no_operation_is_refused_by_name() {
 #[tokio::test]
 async fn without_logs_the_root_says_how_to_have_them() {
     let request = Request::post("/").header("x-amz-target", "Logs_20140328.DescribeLogGroups").body(Body::empty());
-    let response = respond(None, request.unwrap()).await;
+    let response = respond(Err(&ApiError::switched_off()), request.unwrap()).await;
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     assert!(String::from_utf8_lossy(&bytes).contains("[telemetry]"));
 }
