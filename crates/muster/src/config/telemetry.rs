@@ -24,6 +24,8 @@ pub struct TelemetrySection {
     /// Make records of what muster watches: clusters, services and tasks. Costs one ListServices and one DescribeServices for each
     /// 10 services of a cluster, every interval, and one DescribeTasks for each 100 tasks that are new.
     pub records: bool,
+    /// Keep muster's own journal as a log too, in the group /muster/journal.
+    pub journal: bool,
     /// Seconds from one record to the next; records stand on whole multiples of it. Container Insights has 60.
     pub interval_secs: u32,
     /// `standard`, or `enhanced`: with the metrics of each task and each container as well.
@@ -31,7 +33,7 @@ pub struct TelemetrySection {
     /// Write no records where AWS would write none: of services without a running task, of clusters without one. An alarm on
     /// pending tasks then sees missing data just when nothing runs.
     pub aws_exact: bool,
-    /// Days that the records are kept for. Other log groups keep theirs until PutRetentionPolicy says otherwise.
+    /// Days that the records and the journal's log are kept for. Other log groups keep theirs until PutRetentionPolicy says otherwise.
     pub retention_days: u32,
     /// Memory that all queries together may use, in MiB. What needs more goes to the disk, or is refused.
     #[schemars(range(min = 32, max = 1_048_576))]
@@ -86,6 +88,7 @@ impl Default for TelemetrySection {
             directory: None,
             url: None,
             records: true,
+            journal: true,
             interval_secs: 60,
             detail: DetailWord::Standard,
             aws_exact: false,

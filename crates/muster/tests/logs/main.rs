@@ -6,6 +6,7 @@ mod events;
 mod groups;
 mod memory;
 mod queries;
+mod records;
 
 use std::{net::SocketAddr, sync::Arc};
 
