@@ -1,5 +1,7 @@
 //! What values mean: the one table of types, nulls and coercion, with its uncertain rows marked and configurable.
 
+use serde::{Deserialize, Serialize};
+
 /// How sure a rule is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -29,7 +31,8 @@ pub struct Rule {
 macro_rules! rules {
     ($($mark:ident $topic:literal $holds:literal $(=> $option:ident: $type:ty = $default:expr)?;)*) => {
         /// The options of the uncertain rows, each with the choice that is made by default.
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
         pub struct Rules {
             $($(#[doc = concat!($topic, ": ", $holds)] pub $option: $type,)?)*
         }

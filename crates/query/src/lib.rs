@@ -1,1 +1,38 @@
-//! Logs Insights queries, run by DataFusion.
+//! Logs Insights queries, run by DataFusion over what telemetry keeps.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`engine`] | what queries may use, all together |
+//! | [`run`] | a query from its text to its rows |
+//! | [`result`], [`statistics`] | what comes out, and what it cost |
+//! | [`kind`], `cells` | the types of columns, and values out of them |
+//! | `plan` | from commands to a plan |
+//! | `operation`, `aggregate` | functions that DataFusion has not |
+//! | `scan` | the rows of a group as a table |
+//! | [`codec`] | plans as bytes |
+//! | [`lookup`], [`pointer`] | uploaded tables; pointers to records |
+//! | `explain` | how a query was run, in words |
+//! | [`error`] | why there is no result |
+
+#![forbid(unsafe_code)]
+
+mod aggregate;
+mod cells;
+pub mod codec;
+pub mod engine;
+pub mod error;
+mod explain;
+pub mod kind;
+pub mod lookup;
+mod operation;
+mod plan;
+pub mod pointer;
+pub mod result;
+pub mod run;
+mod scan;
+pub mod statistics;
+
+pub use engine::{Engine, EngineConfig};
+pub use error::QueryFailed;
+pub use result::{QueryResult, Row};
+pub use run::{Request, Running};

@@ -1,0 +1,77 @@
+//! What comes out of a query.
+
+use arrow::record_batch::RecordBatch;
+use insights::{rules::Rules, value::Value};
+
+use crate::{cells::Cells, error::QueryFailed, kind::Kind, plan::Output, statistics::Statistics};
+
+/// A row of a result: the names of its columns and what they print as. What is null is left out.
+pub type Row = Vec<(String, String)>;
+
+/// A column of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// The rows of a result, in their order, and what it cost to find them.
+#[derive(Clone, Debug)]
+pub struct QueryResult {
+    pub(crate) outputs: Vec<Output>,
+    /// The rows, as columns: their names are positions, since names of fields may be anything.
+    pub batches: Vec<RecordBatch>,
+    /// What was read and what was found.
+    pub statistics: Statistics,
+    pub(crate) rules: Rules,
+}
+
+impl QueryResult {
+    /// The columns, in their order.
+    pub fn columns(&self) -> Vec<Column> {
+        self.outputs.iter().map(|it| Column { name: it.name.clone(), kind: it.kind }).collect()
+    }
+
+    /// The same result with other rows, such as those of a plan that was run elsewhere.
+    #[must_use]
+    pub fn with_batches(self, batches: Vec<RecordBatch>) -> Self {
+        Self { batches, ..self }
+    }
+
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The rows as the service prints them.
+    ///
+    /// # Errors
+    /// If a column is of a type that no query of ours gives, which is a fault of muster.
+    pub fn rows(&self) -> Result<Vec<Row>, QueryFailed> {
+        let mut rows = Vec::with_capacity(self.count());
+        for batch in &self.batches {
+            let cells = batch
+                .columns()
+                .iter()
+                .map(|it| Cells::of(it.as_ref()))
+                .collect::<datafusion::common::Result<Vec<_>>>()?;
+            for number in 0..batch.num_rows() {
+                let mut row = Row::with_capacity(cells.len());
+                for (output, cells) in self.outputs.iter().zip(&cells) {
+                    match (cells, cells.value(number)) {
+                        (_, Value::Map(map)) if output.is_map => {
+                            row.extend(map.into_iter().filter_map(|(key, value)| {
+                                Some((format!("{}.{key}", output.name), value.print(&self.rules)?))
+                            }))
+                        }
+                        (_, value) => row.extend(value.print(&self.rules).map(|text| (output.name.clone(), text))),
+                    }
+                }
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+}

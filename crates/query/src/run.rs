@@ -1,0 +1,335 @@
+//! Running a query: plan, execute, watch, stop.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arrow::record_batch::RecordBatch;
+use datafusion::{
+    logical_expr::LogicalPlan,
+    physical_plan::{ExecutionPlan, execute_stream},
+};
+use futures::StreamExt;
+use insights::{
+    Checked,
+    ast::{Expr, ExprKind, Place, Query, Verb},
+    value::Value,
+};
+use object_store::ObjectStore;
+use telemetry::snapshot::Group;
+use tokio::sync::watch;
+use url::Url;
+
+use crate::{
+    cells::Cells,
+    engine::Engine,
+    error::QueryFailed,
+    lookup::Table,
+    operation::{Setting, Subquery},
+    plan::{Output, Planned, Planner},
+    result::QueryResult,
+    scan::object_store_url,
+    statistics::{self, Held, Statistics},
+};
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The query.
+    pub text: String,
+    /// The groups that are queried.
+    pub groups: Vec<Group>,
+    /// Other groups, which `SOURCE` inside of the query may name.
+    pub others: Vec<Group>,
+    /// Tables that `lookup` may name.
+    pub tables: BTreeMap<String, Arc<Table>>,
+    /// Where the files of groups are.
+    pub store: Option<(Arc<dyn ObjectStore>, Url)>,
+    /// The beginning of the time, in milliseconds since 1970.
+    pub from_ms: i64,
+    /// Its end, which belongs to it.
+    pub to_ms: i64,
+    /// What time it is now.
+    pub now_ms: i64,
+    /// How many rows are asked for, besides what the query says itself.
+    pub limit: Option<u64>,
+}
+
+/// A query that runs. When it is dropped, the query is stopped.
+#[derive(Debug)]
+pub struct Running {
+    shared: Arc<Seen>,
+    ended: watch::Receiver<Option<Result<(), QueryFailed>>>,
+    task: tokio::task::JoinHandle<()>,
+    setting: Arc<Setting>,
+}
+
+/// What can be seen of a query while it runs.
+#[derive(Debug, Default)]
+struct Seen {
+    rows: Mutex<Rows>,
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    outputs: Vec<Output>,
+    batches: Vec<RecordBatch>,
+    plan: Option<Arc<dyn ExecutionPlan>>,
+    held: Held,
+}
+
+impl Seen {
+    fn rows(&self) -> std::sync::MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// The rows that were found so far: all of them when it has ended, and until then those that are certain to stay.
+    ///
+    /// # Errors
+    /// If it ended with an error.
+    pub fn so_far(&self) -> Result<QueryResult, QueryFailed> {
+        if let Some(Err(error)) = &*self.ended.borrow() {
+            return Err(error.clone());
+        }
+        Ok(self.result())
+    }
+
+    fn result(&self) -> QueryResult {
+        let rows = self.shared.rows();
+        QueryResult {
+            outputs: rows.outputs.clone(),
+            batches: rows.batches.clone(),
+            statistics: rows.plan.as_ref().map_or_else(Statistics::default, |it| statistics::of_plan(it, rows.held)),
+            rules: self.setting.rules.clone(),
+        }
+    }
+
+    /// Whether it has ended, well or not.
+    pub fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+
+    /// Stops it; its result is [`QueryFailed::Stopped`], unless it had ended before.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If it ended with an error.
+    pub async fn finished(mut self) -> Result<QueryResult, QueryFailed> {
+        let ended = match self.ended.wait_for(Option::is_some).await {
+            Ok(ended) => ended.clone(),
+            // Whoever should have told of the end is gone: it was stopped.
+            Err(_) => None,
+        };
+        match ended {
+            Some(Ok(())) => Ok(self.result()),
+            Some(Err(error)) => Err(error),
+            None => Err(QueryFailed::Stopped),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Engine {
+    /// Begins to run a query.
+    ///
+    /// # Errors
+    /// If the text is no query, or too many others are running. What is found out later is told by [`Running`].
+    pub fn run(&self, request: Request) -> Result<Running, QueryFailed> {
+        let rules = &self.shared.config.rules;
+        let checked = insights::compile(&request.text, rules)?;
+        let Ok(place) = Arc::clone(&self.shared.places).try_acquire_owned() else {
+            return Err(QueryFailed::Busy { running: self.shared.config.queries_max });
+        };
+        let Some(threads) = self.handle() else {
+            return Err(QueryFailed::Stopped);
+        };
+        let setting = Arc::new(request.setting(rules));
+        let seen = Arc::new(Seen::default());
+        let (ends, ended) = watch::channel(None);
+        let (engine, of_task, shared) = (self.clone(), Arc::clone(&setting), Arc::clone(&seen));
+        let task = threads.spawn(async move {
+            let time_max = engine.shared.config.time_max;
+            let outcome = tokio::time::timeout(time_max, engine.execute(request, &checked, &of_task, &shared)).await;
+            drop(place);
+            let outcome = outcome.unwrap_or(Err(QueryFailed::Time { secs: time_max.as_secs() }));
+            ends.send_replace(Some(outcome));
+        });
+        Ok(Running { shared: seen, ended, task, setting })
+    }
+
+    async fn execute(
+        &self,
+        request: Request,
+        checked: &Checked,
+        setting: &Arc<Setting>,
+        seen: &Seen,
+    ) -> Result<(), QueryFailed> {
+        let planned = self.planned(&request, checked, setting).await?;
+        let plan = self.physical(&planned.plan).await?;
+        {
+            let mut rows = seen.rows();
+            rows.outputs.clone_from(&planned.outputs);
+            rows.plan = Some(Arc::clone(&plan));
+            rows.held = held(&request.groups);
+        }
+        let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(|error| self.failed(&error))?;
+            if batch.num_rows() > 0 {
+                seen.rows().batches.push(batch);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn failed(&self, error: &datafusion::error::DataFusionError) -> QueryFailed {
+        QueryFailed::of(error, self.shared.config.memory_bytes)
+    }
+
+    /// The plan of a query. Its subqueries are run on the way.
+    pub(crate) async fn planned(
+        &self,
+        request: &Request,
+        checked: &Checked,
+        setting: &Arc<Setting>,
+    ) -> Result<Planned, QueryFailed> {
+        if let Some((store, root)) = &request.store {
+            let url = object_store_url(root)?;
+            self.runtime_env().register_object_store(url.as_ref(), Arc::clone(store));
+        }
+        let mut answered: Vec<Subquery> = Vec::new();
+        for query in subqueries(&checked.query) {
+            if answered.iter().any(|it| it.query == *query) {
+                continue;
+            }
+            let inner = insights::check(&request.text, query.clone(), &setting.rules)?;
+            let planned = request.planner(setting, Vec::new()).plan(&inner, None)?;
+            let values = self.values(&planned).await?;
+            answered.push(Subquery { query: query.clone(), values });
+        }
+        request.planner(setting, answered).plan(checked, request.limit)
+    }
+
+    pub(crate) async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, QueryFailed> {
+        self.shared.state.create_physical_plan(plan).await.map_err(|error| self.failed(&error))
+    }
+
+    /// The values of the first column of a subquery.
+    async fn values(&self, planned: &Planned) -> Result<Vec<Value>, QueryFailed> {
+        let plan = self.physical(&planned.plan).await?;
+        let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
+        let mut values = Vec::new();
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(|error| self.failed(&error))?;
+            let cells = Cells::of(batch.column(0).as_ref())?;
+            values.extend((0..batch.num_rows()).map(|row| cells.value(row)).filter(Value::is_plain));
+        }
+        Ok(values)
+    }
+
+    /// The plan of a query before it is optimised, for whoever wants to send it elsewhere.
+    ///
+    /// # Errors
+    /// If the text is no query, or needs what does not exist.
+    pub async fn logical_plan(&self, request: &Request) -> Result<LogicalPlan, QueryFailed> {
+        let rules = &self.shared.config.rules;
+        let checked = insights::compile(&request.text, rules)?;
+        Ok(self.planned(request, &checked, &Arc::new(request.setting(rules))).await?.plan)
+    }
+
+    /// Runs a plan that was made for a query, perhaps elsewhere; its rows.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn run_plan(&self, plan: &LogicalPlan) -> Result<Vec<RecordBatch>, QueryFailed> {
+        let plan = self.physical(plan).await?;
+        let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.next().await {
+            batches.push(batch.map_err(|error| self.failed(&error))?);
+        }
+        Ok(batches)
+    }
+}
+
+impl Request {
+    pub(crate) fn setting(&self, rules: &insights::rules::Rules) -> Setting {
+        Setting {
+            start_ms: self.from_ms,
+            end_ms: self.to_ms,
+            now_s: self.now_ms.div_euclid(1_000),
+            rules: rules.clone(),
+        }
+    }
+
+    fn planner<'q>(&'q self, setting: &Arc<Setting>, answered: Vec<Subquery>) -> Planner<'q> {
+        Planner {
+            text: &self.text,
+            setting: Arc::clone(setting),
+            groups: &self.groups,
+            others: &self.others,
+            root: self.store.as_ref().map(|(_, root)| root.clone()),
+            tables: &self.tables,
+            answered,
+            named: std::cell::Cell::new(0),
+        }
+    }
+}
+
+/// How much the groups hold.
+pub(crate) fn held(groups: &[Group]) -> Held {
+    let in_files = |group: &Group| group.files.iter().map(|file| file.rows).sum::<u64>();
+    let in_memory = |group: &Group| group.batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+    Held {
+        records: groups.iter().map(|group| in_files(group) + in_memory(group)).sum(),
+        bytes: groups.iter().flat_map(|group| &group.files).map(|file| file.bytes).sum(),
+        groups: groups.len() as u64,
+    }
+}
+
+/// The subqueries of a query, those of queries inside of it included.
+fn subqueries(query: &Query) -> Vec<&Query> {
+    let mut found = Vec::new();
+    for command in &query.commands {
+        let exprs: Vec<&Expr> = match &command.verb {
+            Verb::Fields(items) | Verb::Display(items) => items.iter().map(|item| &item.expr).collect(),
+            Verb::Filter(expr) | Verb::Pattern(expr) | Verb::Unnest { list: expr, .. } => vec![expr],
+            Verb::Stats(stats) => stats.items.iter().chain(&stats.by).map(|item| &item.expr).collect(),
+            Verb::Sort(keys) => keys.iter().map(|key| &key.expr).collect(),
+            Verb::Parse(parse) => parse.of.iter().collect(),
+            Verb::Json { of, .. } => of.iter().collect(),
+            Verb::FillMissing(fills) => fills.iter().map(|fill| &fill.value).collect(),
+            Verb::Join(join) => {
+                found.extend(subqueries(&join.query));
+                Vec::new()
+            }
+            Verb::AppendColumns(append) => {
+                found.extend(subqueries(&append.query));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        for expr in exprs {
+            expr.walk(&mut |part| {
+                if let ExprKind::In(within) = &part.kind
+                    && let Place::Subquery(query) = &within.place
+                {
+                    found.push(query);
+                }
+            });
+        }
+    }
+    found
+}
