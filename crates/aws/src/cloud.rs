@@ -71,6 +71,10 @@ impl AwsCloud {
         &self.settings
     }
 
+    pub(crate) fn places(&self) -> &[Arc<Place>] {
+        &self.places
+    }
+
     pub(crate) fn actors(&self) -> &Actors {
         &self.actors
     }

@@ -14,6 +14,8 @@
 //! | everything once, and single looks | `sweep`, `cloud` |
 //! | the calls of remedies, and what operators have written themselves | [`act`] |
 //! | what ECS says of services, task definitions and tasks, when somebody asks | [`told`] |
+//! | what records of Container Insights need beside that | [`census`] |
+//! | whether Container Insights is on, and switching it | [`insights`] |
 //! | what EC2 says of instance types, subnets and interfaces, when somebody asks | [`supply`] |
 //! | groups as wholes and what copies need, where room is declared | `rooms` |
 //! | what is read before something is lost | `evidence` |
@@ -27,6 +29,8 @@ pub mod accounts;
 pub mod act;
 pub mod actors;
 pub mod call;
+pub mod census;
+pub mod insights;
 pub mod lease;
 pub mod metrics;
 pub mod notify;

@@ -105,6 +105,12 @@ pub(crate) async fn sweep(
     Some(names)
 }
 
+/// The clusters that are watched in one place, and active.
+pub(crate) async fn chosen(place: &Arc<Place>, settings: &Settings) -> Result<Vec<Cluster>, (&'static str, Refusal)> {
+    let (answers, _nobody) = mpsc::channel(1);
+    Sweeping { place, settings, answers: &answers, task_lists_left: AtomicUsize::new(0) }.clusters().await
+}
+
 impl Sweeping<'_> {
     async fn say(&self, answer: Answer) {
         // Nobody listens any more only when the sweep is being given up.

@@ -22,6 +22,7 @@
 //! | what is written down for ever | [`journal`] |
 //! | invariants by id | [`invariant`] |
 //! | what people are shown | [`view`] |
+//! | who is there and what runs where, for records | [`census`] |
 //! | surviving a restart | [`snapshot`] |
 
 mod apply;
@@ -29,6 +30,7 @@ mod apply;
 pub mod admission;
 pub mod capacity;
 pub mod case;
+pub mod census;
 pub mod cluster;
 pub mod cohort;
 pub mod content;

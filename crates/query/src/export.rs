@@ -73,9 +73,9 @@ impl QueryResult {
             .collect();
         let fields = kept.iter().zip(&types).map(|(at, kind)| Field::new(&self.outputs[*at].name, kind.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let properties =
-            WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let failed = |error: &dyn std::fmt::Display| QueryFailed::Internal(format!("no Parquet could be written: {error}"));
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let failed =
+            |error: &dyn std::fmt::Display| QueryFailed::Internal(format!("no Parquet could be written: {error}"));
         let mut bytes = Vec::new();
         let mut writer =
             ArrowWriter::try_new(&mut bytes, Arc::clone(&schema), Some(properties)).map_err(|error| failed(&error))?;

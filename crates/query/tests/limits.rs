@@ -16,7 +16,10 @@ fn group(records: i64) -> Group {
     let records: Vec<(i64, String)> = (0..records)
         .map(|number| {
             let id: u64 = rng.u64(..);
-            (START_MS + number, format!("{{\"id\":\"{id:x}-{id:o}\",\"n\":{},\"text\":\"say {id} times\"}}", rng.u32(..100)))
+            (
+                START_MS + number,
+                format!("{{\"id\":\"{id:x}-{id:o}\",\"n\":{},\"text\":\"say {id} times\"}}", rng.u32(..100)),
+            )
         })
         .collect();
     in_memory("1", "/g", "s/1", &records)
@@ -83,7 +86,8 @@ async fn only_so_many_queries_run_at_a_time() {
 #[tokio::test]
 async fn a_query_ends_when_its_time_is_over_or_it_is_stopped() {
     let group = group(100_000);
-    let slow = "fields regexReplace(text, \"(a|b|c|d|[0-9])+x\", \"y\") as t | stats count_distinct(t), pct(n, 50) by id";
+    let slow =
+        "fields regexReplace(text, \"(a|b|c|d|[0-9])+x\", \"y\") as t | stats count_distinct(t), pct(n, 50) by id";
     let short = engine(EngineConfig { time_max: Duration::from_millis(20), ..EngineConfig::default() });
     match short.run(request(slow, &group)).unwrap().finished().await {
         Err(QueryFailed::Time { .. }) => {}

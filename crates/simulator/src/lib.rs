@@ -7,6 +7,7 @@
 //! |---|---|
 //! | what there is: hosts, machines, agents, groups, services, tasks | [`world`] |
 //! | how agents live and die | [`agent`] |
+//! | what containers use | [`figures`] |
 //! | a story in a file | [`scenario`] |
 //! | what happens in it, to whom | [`timeline`] |
 //! | a world with its story, running | [`simulation`] |
@@ -36,6 +37,7 @@ pub mod direct;
 pub mod events;
 pub mod face;
 pub mod faults;
+pub mod figures;
 pub mod judges;
 pub mod metric;
 pub mod pattern;

@@ -8,17 +8,23 @@
 //! | [`limits`] | what a batch of events may be, and which events are kept |
 //! | [`shape`] | the text of a message with holes where values stood, and messages rebuilt from it |
 //! | [`snapshot`] | what a query sees: rows in memory and files, of one or more groups |
+//! | [`reader`] | events of a snapshot, in their order |
+//! | [`record`] | performance records of Container Insights, as their texts |
+//! | [`emf`] | metrics that are embedded in lines |
 //! | [`store`] | groups, their log, their files |
 
 #![forbid(unsafe_code)]
 
 pub mod columns;
+pub mod emf;
 pub mod event;
 pub mod field;
 mod file;
 pub mod limits;
 mod manifest;
 mod place;
+pub mod reader;
+pub mod record;
 pub mod shape;
 pub mod snapshot;
 pub mod store;

@@ -11,6 +11,7 @@
 //! | what an operator may ask for | [`case`], [`protect`], [`pause`], [`silence`], [`alerts`] |
 //! | whether muster may act where it is to | `leave` |
 //! | queries over records and logs | [`query`] |
+//! | whether Container Insights is on, what it would cost | [`insights`] |
 //! | recorded events in, decisions out | [`replay`] |
 //! | a pretend AWS account, and a show in it | [`simulate`], [`demo`] |
 //! | the configuration file; completions of the shell | [`config`], [`completions`] |
@@ -26,6 +27,7 @@ pub mod config;
 pub mod demo;
 pub mod fit;
 pub mod hosts;
+pub mod insights;
 pub mod journal;
 mod leave;
 pub mod login;
@@ -104,6 +106,8 @@ enum Command {
     Alerts(alerts::AlertsArgs),
     /// Query records and logs in the Logs Insights language: a store, a file, a pipe.
     Query(query::QueryArgs),
+    /// Whether Container Insights is on, what it would cost, and switching it.
+    Insights(insights::InsightsArgs),
     /// Read, follow, verify or export the journal.
     Journal(journal::JournalArgs),
     /// Feed recorded events to muster and see what it would have decided.
@@ -169,6 +173,7 @@ fn perform(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Silence(args) => args.run(out),
         Command::Alerts(args) => args.run(out),
         Command::Query(args) => args.run(out),
+        Command::Insights(args) => args.run(&global, out),
         Command::Journal(args) => args.run(out),
         Command::Replay(args) => args.run(out),
         Command::Simulate(args) => args.run(out),

@@ -192,6 +192,7 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         metrics,
         data_dir: dir,
         access: Arc::new(access),
+        logs: Arc::new(Err(crate::logs::error::ApiError::switched_off())),
         loopback: is_loopback(listen),
     };
     let publishing = tokio::spawn(publisher.run(engine.handle(), stop.clone()));

@@ -21,7 +21,9 @@ use super::{
     output::{Exit, Failure, Output},
     stop,
 };
-use crate::config::http::loopback_only;
+use telemetry::record::Detail;
+
+use crate::{config::http::loopback_only, logs::client::LogsClient, records::pretend};
 
 /// `muster simulate`
 #[derive(Debug, Args)]
@@ -52,6 +54,9 @@ pub struct SimulateArgs {
     /// How long to record, in the story's time: 90s, 30m, 24h [default: as long as the scenario lasts].
     #[arg(long = "for", value_name = "TIME", requires = "record", value_parser = duration)]
     lasting: Option<SignedDuration>,
+    /// Have the hosts of the account tell a muster on this machine what their containers use, each minute.
+    #[arg(long, value_name = "URL", conflicts_with = "record")]
+    telemetry: Option<String>,
     /// List the shipped scenarios and what they show.
     #[arg(long)]
     list: bool,
@@ -105,6 +110,8 @@ impl SimulateArgs {
 
     fn serve(&self, scenario: &Scenario, out: &mut Output) -> Result<Exit, Failure> {
         let listen = loopback_only(self.listen)?;
+        let telemetry = self.telemetry.as_deref().map(LogsClient::new).transpose();
+        let telemetry = telemetry.map_err(|error| Failure::new(error.to_string(), error))?;
         super::runtime()?.block_on(async {
             let stop = stop::on_signal()?;
             let now = Moment(jiff::Timestamp::now().as_millisecond());
@@ -126,6 +133,9 @@ impl SimulateArgs {
                 self.speed,
                 queues.join(" ")
             ));
+            if let Some(telemetry) = telemetry {
+                tokio::spawn(pretend::tell(serving.watching(), telemetry, Detail::Standard, stop.clone()));
+            }
             stop.cancelled().await;
             serving.stop().await;
             Ok(Exit::DONE)

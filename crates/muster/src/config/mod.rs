@@ -11,6 +11,7 @@
 //! | what room is always kept | [`headroom`] |
 //! | who is told what, and where pages go | [`notices`], [`receivers`] |
 //! | what room is left, told to CloudWatch | [`publish`] |
+//! | records and logs, kept and queried; what AWS asks for them | [`telemetry`], [`prices`] |
 //! | who may ask for what; where secrets lie | [`operators`], [`secret`] |
 //! | who acts, where several musters watch | [`lease`] |
 //! | where the record is kept | [`journal`] |
@@ -37,12 +38,14 @@ pub mod notices;
 pub mod operators;
 pub mod policy;
 pub mod preset;
+pub mod prices;
 pub mod protect;
 pub mod publish;
 pub mod receivers;
 pub mod replace;
 pub mod secret;
 pub mod sweep;
+pub mod telemetry;
 pub mod warnings;
 pub mod window;
 pub mod words;
@@ -97,6 +100,10 @@ pub struct Config {
     pub receiver: Vec<receivers::ReceiverEntry>,
     /// Telling CloudWatch what room is left.
     pub publish: publish::PublishSection,
+    /// Performance records and logs, kept and queried by muster itself.
+    pub telemetry: telemetry::TelemetrySection,
+    /// What AWS asks for metrics and logs, for `muster insights` to tell the bill before anything is switched on.
+    pub prices: prices::PricesSection,
     /// Who may ask for what over HTTP. Without tokens whoever is on this machine may look and act, and nobody else may do
     /// anything.
     pub operators: operators::OperatorsSection,
@@ -179,6 +186,8 @@ impl Config {
         self.notices.check(&self.receiver_names(), &mut wrong);
         receivers::check(&self.receiver, self.notices.heartbeat.as_ref(), &mut wrong);
         self.publish.check(&mut wrong);
+        self.telemetry.check(&mut wrong);
+        self.prices.check(&mut wrong);
         self.operators.check(&mut wrong);
         self.lease.check(&mut wrong);
         self.journal.check(&mut wrong);
@@ -190,6 +199,11 @@ impl Config {
     /// Whether sweeps look at all tasks: what they hold is wanted where room is published.
     pub fn audits_tasks(&self) -> bool {
         self.sweep.audit_tasks || self.publish.to != publish::To::Nowhere
+    }
+
+    /// Whether records of clusters, services and tasks are made.
+    pub fn makes_records(&self) -> bool {
+        self.telemetry.enabled && self.telemetry.records
     }
 
     /// The names of the receivers there are.

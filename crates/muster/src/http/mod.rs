@@ -14,6 +14,7 @@
 //! | `/v1/set-aside` | [`set_aside`] |
 //! | `/healthz` | [`healthz`] |
 //! | `/metrics` | [`metrics`] |
+//! | `/`, by POST: the API of CloudWatch Logs | [`crate::logs`] |
 //!
 //! | to learn | read |
 //! |---|---|
@@ -113,6 +114,8 @@ pub struct Served {
     pub data_dir: PathBuf,
     /// Who may ask for what.
     pub access: Arc<Access>,
+    /// Logs and queries, in the API of CloudWatch Logs, or why there are none.
+    pub logs: Arc<Result<crate::logs::Api, crate::logs::error::ApiError>>,
     /// Only names of this machine are answered: it listens on loopback.
     pub loopback: bool,
 }
@@ -155,6 +158,8 @@ pub fn router(served: Served) -> Router {
         .merge(behind(Role::Silence)(silencing))
         .merge(behind(Role::Act)(acting))
         .route("/healthz", get(healthz::show))
+        // It looks at signatures and the sizes of bodies itself.
+        .route("/", post(crate::logs::answer::root))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     let router = if served.loopback { router.layer(middleware::from_fn(loopback_names_only)) } else { router };

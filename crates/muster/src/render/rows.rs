@@ -52,7 +52,8 @@ pub fn table(out: &mut dyn Write, columns: &[String], rows: &[Row]) -> io::Resul
         .collect();
     let course = io::stdout().is_terminal().then(|| course(&names, rows)).flatten();
     let heads: Vec<String> = names.iter().map(|name| escape::clean(name).into_owned()).collect();
-    let numeric: Vec<bool> = (0..names.len()).map(|at| cells.iter().all(|row| row[at].parse::<f64>().is_ok())).collect();
+    let numeric: Vec<bool> =
+        (0..names.len()).map(|at| cells.iter().all(|row| row[at].parse::<f64>().is_ok())).collect();
     let widths: Vec<usize> = (0..names.len())
         .map(|at| cells.iter().map(|row| row[at].width()).chain([heads[at].width()]).max().unwrap_or(0))
         .collect();

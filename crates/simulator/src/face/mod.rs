@@ -101,6 +101,7 @@ impl Default for FaceOptions {
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
+    world: Watching,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -111,6 +112,11 @@ impl Serving {
         self.address
     }
 
+    /// A look at the account that lasts as long as it lives.
+    pub fn watching(&self) -> Watching {
+        self.world.clone()
+    }
+
     /// Stops listening, closes all connections and ends the account's life.
     pub async fn stop(self) {
         self.stop.cancel();
@@ -118,6 +124,23 @@ impl Serving {
             // A task that panicked has said so already.
             let _ = task.await;
         }
+    }
+}
+
+/// A look at an account that is being served.
+#[derive(Clone)]
+pub struct Watching(Arc<Shared>);
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watching").finish_non_exhaustive()
+    }
+}
+
+impl Watching {
+    /// Looks at the account as it is now. Nobody is answered meanwhile.
+    pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.0.running().simulation.world)
     }
 }
 
@@ -179,8 +202,9 @@ pub async fn serve(
     });
     let stop = CancellationToken::new();
     let ticking = tokio::spawn(tick(shared.clone(), stop.clone()));
+    let world = Watching(shared.clone());
     let listening = tokio::spawn(http::listen(listener, shared, stop.clone()));
-    Ok(Serving { address, stop, tasks: vec![ticking, listening] })
+    Ok(Serving { address, world, stop, tasks: vec![ticking, listening] })
 }
 
 async fn tick(shared: Arc<Shared>, stop: CancellationToken) {

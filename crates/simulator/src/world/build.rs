@@ -1,9 +1,9 @@
 //! Furnishing a world: what was there when the story begins. Nothing built here is news.
 
 use super::{
-    Ask, Boots, CapacityProvider, Cluster, ClusterId, DefinitionId, Deployment, Group, GroupId, HostId, KindId,
-    Lifecycle, MachineId, MachineState, Place, PlaceId, Placement, Process, Rollout, Service, ServiceId, Strategy,
-    Symbol, TaskDefinition, Template, TemplateId, Who, World, Zone, kind, placement::NetworkMode,
+    Ask, Boots, CapacityProvider, Cluster, ClusterId, DefinitionId, Deployment, Group, GroupId, HostId, Insights,
+    KindId, Lifecycle, MachineId, MachineState, Place, PlaceId, Placement, Process, Rollout, Service, ServiceId,
+    Strategy, Symbol, TaskDefinition, Template, TemplateId, Who, World, Zone, kind, placement::NetworkMode,
 };
 use crate::seed::{Purpose, mix};
 
@@ -29,6 +29,8 @@ impl World {
             region: region.into(),
             vpc: format!("vpc-0{:016x}", self.namer.other(u64::MAX - u64::from(id.0))),
             zones: zones.collect(),
+            default_insights: Insights::default(),
+            own_insights: None,
             control_plane_up: true,
         };
         self.places.push(place);
@@ -55,6 +57,9 @@ impl World {
             host_tags: Vec::new(),
             without_ssm: false,
             trunking: false,
+            insights: self
+                .place(place)
+                .map_or_else(Insights::default, |place| place.own_insights.unwrap_or(place.default_insights)),
             running_tasks: 0,
             pending_tasks: 0,
             arn: arn("cluster"),

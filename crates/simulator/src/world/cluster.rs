@@ -25,6 +25,8 @@ pub struct Cluster {
     pub without_ssm: bool,
     /// Hosts registered with a trunk interface (`awsvpcTrunking` of the instance role).
     pub trunking: bool,
+    /// Its setting `containerInsights`.
+    pub insights: Insights,
     /// Tasks with desired status RUNNING and last status RUNNING.
     pub running_tasks: u32,
     /// Tasks on their way to RUNNING.
@@ -41,6 +43,34 @@ pub struct Cluster {
     pub(crate) draining: u32,
     /// Where the placement of tasks goes on looking.
     pub(crate) cursor: u32,
+}
+
+/// The setting `containerInsights`, of a cluster or of those that will be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "AWS's own names")]
+pub enum Insights {
+    #[default]
+    Disabled,
+    Enabled,
+    Enhanced,
+}
+
+impl Insights {
+    const ALL: [Self; 3] = [Self::Disabled, Self::Enabled, Self::Enhanced];
+
+    /// AWS's spelling.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Enhanced => "enhanced",
+        }
+    }
+
+    /// Reads AWS's spelling.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|insights| insights.word() == word)
+    }
 }
 
 /// A capacity provider of Auto Scaling type.

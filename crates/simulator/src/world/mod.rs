@@ -28,7 +28,7 @@ mod tasks;
 use std::collections::{HashMap, VecDeque};
 
 pub use change::{Change, Truth, What};
-pub use cluster::{CapacityProvider, Cluster, ManagedScaling};
+pub use cluster::{CapacityProvider, Cluster, Insights, ManagedScaling};
 pub use group::{Activity, Adjustment, Group, Outfit, Policy, PolicyKind};
 pub use happened::Happened;
 pub use host::{Check, CheckKind, CheckStatus, Host, HostState, HostStatus};

@@ -1,6 +1,9 @@
 //! An account in a region, with its zones, subnets, images and launch template versions.
 
-use super::id::{PlaceId, Symbol};
+use super::{
+    cluster::Insights,
+    id::{PlaceId, Symbol},
+};
 use crate::clock::Moment;
 
 /// An account in a region.
@@ -16,6 +19,10 @@ pub struct Place {
     pub vpc: String,
     /// Zones with the subnet of each.
     pub zones: Vec<Zone>,
+    /// What clusters are made with: the account's default for `containerInsights`…
+    pub default_insights: Insights,
+    /// …and that of whoever asks, who goes before it.
+    pub own_insights: Option<Insights>,
     /// False while the ECS control plane of the region drops its agents and takes none back.
     pub control_plane_up: bool,
 }

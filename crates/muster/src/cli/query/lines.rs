@@ -49,8 +49,10 @@ pub(super) fn read(path: &Path, now_ms: i64) -> Result<Read, Failure> {
     let (name, input): (String, Box<dyn BufRead>) = if path == Path::new("-") {
         ("stdin".to_owned(), Box::new(BufReader::new(std::io::stdin())))
     } else {
-        let file = File::open(path).map_err(|error| Failure::new(format!("could not open {}", path.display()), error))?;
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let file =
+            File::open(path).map_err(|error| Failure::new(format!("could not open {}", path.display()), error))?;
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         (name, Box::new(BufReader::with_capacity(1 << 20, file)))
     };
     of_lines(&name, input, now_ms).map_err(|error| Failure::new(format!("could not read {}", path.display()), error))

@@ -120,7 +120,9 @@ impl QueryArgs {
             self.file = self.text.take().map(PathBuf::from);
         }
         if self.output == RowFormat::Parquet && std::io::stdout().is_terminal() && !self.explain {
-            return Err(Failure::because("a Parquet file is nothing for a terminal: send it into a file with `> rows.parquet`"));
+            return Err(Failure::because(
+                "a Parquet file is nothing for a terminal: send it into a file with `> rows.parquet`",
+            ));
         }
         super::runtime()?.block_on(self.answer(out))
     }
@@ -259,7 +261,9 @@ async fn open(place: &str) -> Result<Store, Failure> {
     let inner = dir.join("telemetry");
     let dir = if inner.is_dir() { &inner } else { dir };
     if !dir.is_dir() {
-        return Err(Failure::because(format!("there is no store at {place}: it is the folder that `directory` of [telemetry] names")));
+        return Err(Failure::because(format!(
+            "there is no store at {place}: it is the folder that `directory` of [telemetry] names"
+        )));
     }
     Store::open_read_only(Some(dir), None).await.map_err(failed)
 }

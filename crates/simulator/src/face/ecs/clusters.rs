@@ -1,9 +1,9 @@
-//! Clusters, capacity providers, tags and settings (spec C.1, C.3).
+//! Clusters, capacity providers and tags (spec C.1, C.3).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wire::error::ServiceError;
 
-use super::{at_most, failure, refused, tags};
+use super::{at_most, failure, refused, settings, tags};
 use crate::{
     face::{
         json::Json,
@@ -64,7 +64,7 @@ pub(super) fn describe(world: &World, scope: &Scope, request: &Value, out: &mut 
     Ok(())
 }
 
-fn write(world: &World, id: ClusterId, request: &Value, out: &mut Json) {
+pub(super) fn write(world: &World, id: ClusterId, request: &Value, out: &mut Json) {
     let Some(cluster) = world.cluster(id) else { return };
     let services = world.cluster_services(id).count() as i64;
     out.object(|out| {
@@ -104,7 +104,7 @@ fn write(world: &World, id: ClusterId, request: &Value, out: &mut Json) {
             if includes(request, "SETTINGS") {
                 out.object(|out| {
                     out.member("name", "containerInsights");
-                    out.member("value", "disabled");
+                    out.member("value", cluster.insights.word());
                 });
             }
         });
@@ -128,11 +128,8 @@ pub(super) fn create(world: &mut World, scope: &Scope, request: &Value, out: &mu
     if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
         return Err(invalid("Cluster names may contain up to 255 letters, numbers, hyphens and underscores."));
     }
-    let Some(place) = scope.place else {
-        let what =
-            format!("this simulator has no {}/{}; its scenario names its places", scope.region.0, scope.region.1);
-        return Err(ServiceError::new("ClientException", what));
-    };
+    let Some(place) = scope.place else { return Err(settings::no_place(scope)) };
+    let insights = settings::given(request)?;
     let id = world.find_cluster(place, name).filter(|id| world.cluster(*id).is_some_and(|cluster| cluster.active));
     let id = id.unwrap_or_else(|| world.add_cluster(place, name));
     let given = request.get("tags").and_then(Value::as_array).into_iter().flatten();
@@ -143,9 +140,12 @@ pub(super) fn create(world: &mut World, scope: &Scope, request: &Value, out: &mu
     {
         cluster.tags = given;
     }
+    if let (Some(cluster), Some(insights)) = (world.clusters.get_mut(id.index()), insights) {
+        cluster.insights = insights;
+    }
     out.object(|out| {
         out.key("cluster");
-        write(world, id, request, out);
+        write(world, id, &json!({ "include": ["SETTINGS", "TAGS"] }), out);
     });
     Ok(())
 }
@@ -229,30 +229,5 @@ pub(super) fn list_tags(world: &World, scope: &Scope, request: &Value, out: &mut
         &[]
     };
     out.object(|out| tags(out, found));
-    Ok(())
-}
-
-pub(super) fn list_account_settings(scope: &Scope, request: &Value, out: &mut Json) -> Result<(), ServiceError> {
-    const SETTINGS: [(&str, &str); 5] = [
-        ("serviceLongArnFormat", "enabled"),
-        ("taskLongArnFormat", "enabled"),
-        ("containerInstanceLongArnFormat", "enabled"),
-        ("awsvpcTrunking", "disabled"),
-        ("containerInsights", "disabled"),
-    ];
-    let wanted = text(request, "name");
-    let principal = format!("arn:{}:iam::{}:root", scope.partition, scope.account());
-    out.object(|out| {
-        out.key("settings").array(|out| {
-            for (name, value) in SETTINGS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name)) {
-                out.object(|out| {
-                    out.member("name", name);
-                    out.member("value", value);
-                    out.member("principalArn", &principal);
-                    out.member("type", "user");
-                });
-            }
-        });
-    });
     Ok(())
 }

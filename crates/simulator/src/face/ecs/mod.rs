@@ -5,6 +5,7 @@ mod definitions;
 mod hosts;
 mod placed;
 mod services;
+mod settings;
 mod tasks;
 
 use serde_json::Value;
@@ -36,9 +37,12 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "ListTaskDefinitionFamilies",
     "ListTaskDefinitions",
     "ListTasks",
+    "PutAccountSetting",
+    "PutAccountSettingDefault",
     "PutAttributes",
     "RunTask",
     "StopTask",
+    "UpdateClusterSettings",
     "UpdateContainerInstancesState",
     "UpdateService",
 ];
@@ -62,7 +66,10 @@ pub(crate) fn answer(
         "DeleteCluster" => clusters::delete(world, scope, request, out),
         "DescribeCapacityProviders" => clusters::describe_capacity_providers(world, scope, request, out),
         "ListTagsForResource" => clusters::list_tags(world, scope, request, out),
-        "ListAccountSettings" => clusters::list_account_settings(scope, request, out),
+        "ListAccountSettings" => settings::list(world, scope, request, out),
+        "PutAccountSetting" => settings::put(world, scope, request, false, out),
+        "PutAccountSettingDefault" => settings::put(world, scope, request, true, out),
+        "UpdateClusterSettings" => settings::update_cluster(world, scope, request, out),
         "ListContainerInstances" => hosts::list(world, scope, view, request, out),
         "DescribeContainerInstances" => hosts::describe(world, scope, view, request, out),
         "ListAttributes" => hosts::list_attributes(world, scope, request, out),

@@ -1,0 +1,152 @@
+//! muster's own journal as a log, so that queries find in it what was concluded and done beside what hosts and services tell.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use engine::{journal::JournalReader, ports::JournalError};
+use serde_json::Value;
+use telemetry::{
+    event::Event,
+    limits::{BATCH_BYTES_MAX, EVENT_EXTRA_BYTES, SPAN_MS_MAX},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::logs::port::{Class, Logs, LogsError, Streams, Wanted};
+
+/// The log group.
+pub const GROUP: &str = "/muster/journal";
+/// The log stream.
+pub const STREAM: &str = "entries";
+
+/// Entries that are read at once.
+const AT_ONCE: usize = 1_000;
+/// The journal is looked at so often.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Follows the journal of this folder until it is stopped. Whatever is in the log already is not put again.
+pub async fn follow(dir: PathBuf, logs: Arc<dyn Logs>, retention_days: u32, stop: CancellationToken) {
+    let mut told: Option<i64> = None;
+    loop {
+        match go_on(&dir, &logs, retention_days, told).await {
+            Ok(last) => told = Some(last),
+            // It is tried again from the same entry.
+            Err(why) => tracing::warn!(why, "the journal could not be put into the logs"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Puts what is new, and gives the number of the last entry that is in the log.
+async fn go_on(dir: &std::path::Path, logs: &Arc<dyn Logs>, retention_days: u32, told: Option<i64>) -> Result<i64, String> {
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let mut last = match told {
+        Some(told) => told,
+        None => begin(logs, retention_days, now_ms).await.map_err(|error| error.to_string())?,
+    };
+    loop {
+        let (dir, after) = (dir.to_owned(), last);
+        let read = tokio::task::spawn_blocking(move || read(&dir, after)).await;
+        let entries = read.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let count = entries.len();
+        for batch in batches(entries) {
+            let seq = batch.last().map_or(last, |(seq, _)| *seq);
+            let events = batch.into_iter().map(|(_, event)| event).collect();
+            logs.put(GROUP, STREAM, events, now_ms).await.map_err(|error| error.to_string())?;
+            last = seq;
+        }
+        if count < AT_ONCE {
+            return Ok(last);
+        }
+    }
+}
+
+/// Makes group and stream, or finds out how far the log has come.
+async fn begin(logs: &Arc<dyn Logs>, retention_days: u32, now_ms: i64) -> Result<i64, LogsError> {
+    match logs.create_group(GROUP, Class::Standard, now_ms).await {
+        Ok(()) => logs.set_retention(GROUP, Some(retention_days)).await?,
+        Err(LogsError::Exists(_)) => {}
+        Err(error) => return Err(error),
+    }
+    match logs.create_stream(GROUP, STREAM, now_ms).await {
+        Ok(()) | Err(LogsError::Exists(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let wanted = Wanted {
+        streams: Streams::Named(vec![STREAM.to_owned()]),
+        from_ms: 0,
+        to_ms: i64::MAX,
+        beyond: None,
+        newest_first: true,
+        count: 1,
+    };
+    let newest = logs.events(GROUP, &wanted).await?;
+    let seq = newest.first().and_then(|event| serde_json::from_str::<Value>(&event.message).ok()?["seq"].as_i64());
+    Ok(seq.unwrap_or(0))
+}
+
+/// Entries after one of them, as events with their numbers.
+fn read(dir: &std::path::Path, after: i64) -> Result<Vec<(i64, Event)>, JournalError> {
+    let journal = JournalReader::open(dir)?;
+    let mut entries = Vec::new();
+    journal.read(after, &mut |entry| {
+        if let Ok(message) = serde_json::to_string(&entry) {
+            entries.push((entry.seq, Event { timestamp_ms: entry.at.as_millisecond(), message }));
+        }
+        entries.len() < AT_ONCE
+    })?;
+    Ok(entries)
+}
+
+/// Batches within the limits of one put. The journal's time never runs backwards.
+fn batches(entries: Vec<(i64, Event)>) -> Vec<Vec<(i64, Event)>> {
+    let mut found: Vec<Vec<(i64, Event)>> = Vec::new();
+    let mut bytes = 0;
+    for (seq, event) in entries {
+        let size = event.message.len() + EVENT_EXTRA_BYTES;
+        if size > BATCH_BYTES_MAX {
+            tracing::warn!(seq, "an entry of the journal is larger than a log takes; the journal itself has it");
+            continue;
+        }
+        let fits = found.last().and_then(|batch| batch.first()).is_some_and(|(_, first)| {
+            bytes + size <= BATCH_BYTES_MAX && event.timestamp_ms - first.timestamp_ms <= SPAN_MS_MAX
+        });
+        match found.last_mut().filter(|_| fits) {
+            Some(batch) => {
+                bytes += size;
+                batch.push((seq, event));
+            }
+            None => {
+                bytes = size;
+                found.push(vec![(seq, event)]);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(seq: i64, timestamp_ms: i64, bytes: usize) -> (i64, Event) {
+        (seq, Event { timestamp_ms, message: "x".repeat(bytes) })
+    }
+
+    #[test]
+    fn batches_keep_to_the_limits_of_a_put() {
+        let entries = vec![
+            entry(1, 0, 600_000),
+            entry(2, 1, 400_000),
+            entry(3, 2, 100_000),
+            entry(4, SPAN_MS_MAX + 2, 10),
+            entry(5, SPAN_MS_MAX + 3, 10),
+            entry(6, SPAN_MS_MAX + 4, BATCH_BYTES_MAX),
+        ];
+        let numbers: Vec<Vec<i64>> =
+            batches(entries).into_iter().map(|batch| batch.into_iter().map(|(seq, _)| seq).collect()).collect();
+        assert_eq!(numbers, [vec![1, 2], vec![3, 4], vec![5]]);
+        assert!(batches(Vec::new()).is_empty());
+    }
+}
