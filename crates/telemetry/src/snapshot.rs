@@ -42,6 +42,20 @@ pub struct Group {
     pub batches: Vec<RecordBatch>,
     /// Its files.
     pub files: Vec<File>,
+    /// Keeps its files from being removed.
+    pub hold: Hold,
+}
+
+/// As long as one of its copies is there, the files of a snapshot are not removed.
+#[derive(Clone, Debug, Default)]
+pub struct Hold {
+    _held: Option<Arc<()>>,
+}
+
+impl Hold {
+    pub(crate) fn new(held: Arc<()>) -> Self {
+        Self { _held: Some(held) }
+    }
 }
 
 impl Group {
@@ -66,6 +80,7 @@ impl Group {
             shapes: Arc::new(builder.shapes().texts().to_vec()),
             batches,
             files: Vec::new(),
+            hold: Hold::default(),
         }
     }
 }

@@ -25,8 +25,10 @@ use crate::{
     },
 };
 use compiled::{Compiled, Found, is_printed_as};
-pub(crate) use rows::Rows;
+pub(crate) use presence::Presence;
+pub(crate) use rows::{Rows, TextValues, Values};
 use slots::{NO_COLUMN, Slots};
+pub(crate) use text::{Plain, Texts};
 use token::{Token, fits, fits_text, unescape};
 use walk::{Leaf, Walk};
 
@@ -118,6 +120,11 @@ impl Builder {
     pub fn finish(&mut self) -> RecordBatch {
         let rows = self.take_rows();
         rows.batch(0..rows.len)
+    }
+
+    /// Forgets the rows. Fields and shapes stay.
+    pub fn clear(&mut self) {
+        self.take_rows();
     }
 
     /// Some rows as Arrow has them; they stay here.

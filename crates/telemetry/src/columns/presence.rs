@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn rows_with_values_are_known() {
-        for pattern in [|_: usize| true, |row: usize| row % 3 == 0, |row: usize| row < 70, |row: usize| row > 129] {
+        for pattern in
+            [|_: usize| true, |row: usize| row.is_multiple_of(3), |row: usize| row < 70, |row: usize| row > 129]
+        {
             let mut presence = Presence::default();
             let rows: Vec<bool> = (0..200).map(pattern).collect();
             for (row, marked) in rows.iter().enumerate() {

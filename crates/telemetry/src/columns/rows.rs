@@ -212,12 +212,6 @@ fn grown<T: Default>(list: &mut Vec<T>) -> u32 {
     (list.len() - 1) as u32
 }
 
-fn nulls(presence: &Presence, rows: &Range<usize>) -> Option<NullBuffer> {
-    let full = presence.is_full(presence.before(rows.end))
-        && presence.before(rows.end) - presence.before(rows.start) == rows.len();
-    (!full).then(|| rows.clone().map(|row| presence.has(row)).collect::<Vec<bool>>().into())
-}
-
 fn numbers<T: Copy + Default>(column: &Values<T>, rows: &Range<usize>) -> (Vec<T>, Option<NullBuffer>) {
     let presence = &column.presence;
     let (from, to) = (presence.before(rows.start), presence.before(rows.end));
@@ -227,7 +221,8 @@ fn numbers<T: Copy + Default>(column: &Values<T>, rows: &Range<usize>) -> (Vec<T
     let mut packed = column.values[from..to].iter().copied();
     let spread =
         rows.clone().map(|row| if presence.has(row) { packed.next().unwrap_or_default() } else { T::default() });
-    (spread.collect(), nulls(presence, rows))
+    let valid: Vec<bool> = rows.clone().map(|row| presence.has(row)).collect();
+    (spread.collect(), Some(valid.into()))
 }
 
 fn texts(column: &TextValues, rows: &Range<usize>) -> ArrayRef {

@@ -55,11 +55,6 @@ impl Plain {
     pub(crate) fn bytes(&self) -> usize {
         self.text.capacity() + self.ends.capacity() * 4
     }
-
-    #[cfg(test)]
-    pub(crate) fn text_bytes(&self) -> usize {
-        self.text.len()
-    }
 }
 
 impl Dictionary {

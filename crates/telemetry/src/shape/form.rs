@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// How a writer prints numbers that are no integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NumberForm {
+pub(crate) enum NumberForm {
     /// The shortest digits, `.0` behind whole numbers, `1e-6` and `1e16` outside of the usual range: Rust.
     #[default]
     Shortest,
@@ -18,7 +18,7 @@ pub enum NumberForm {
 
 /// How a writer prints texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TextForm {
+pub(crate) enum TextForm {
     /// Only what must be escaped is: most writers.
     #[default]
     Plain,
