@@ -108,10 +108,13 @@ async fn fields_of_fields_do_not_grow_without_bound() {
     let group = group(10);
     let engine = engine(EngineConfig::default());
     let mut text = "fields n + n as x0".to_owned();
-    for number in 1..90 {
+    let last: u32 = std::env::var("QUERY_FIELDS").map_or(90, |it| it.parse().unwrap());
+    for number in 1..last {
         text.push_str(&format!(" | fields x{} / 2 + x{} / 3 as x{number}", number - 1, number - 1));
     }
-    text.push_str(" | filter x89 >= 0 or x89 < 0 | display x89");
+    let last = last - 1;
+    text.push_str(&format!(" | filter x{last} >= 0 or x{last} < 0 | display x{last}"));
+    println!("{}", text.len());
     let began = Instant::now();
     let result = engine.run(request(&text, &group)).unwrap().finished().await.unwrap();
     assert_eq!(result.count(), 10);
@@ -145,7 +148,7 @@ async fn any_rows_are_found_without_reading_all() {
     assert_eq!(part.rows().unwrap(), [[("c".to_owned(), "1000".to_owned())]]);
     assert!(part.statistics.estimated_records_skipped >= 58_000, "{:?}", part.statistics);
     let told = engine.explain(&with_store("filter n > 200 | stats count(*) by n")).await.unwrap();
-    assert!(told.contains("30 of 30 files") && told.contains("groups by"), "{told}");
+    assert!(told.contains(&format!("{0} of {0} files", group.files.len())) && told.contains("groups by"), "{told}");
 }
 
 #[tokio::test]
