@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from conftest import environment
 
 WATCH_ALL = "[clusters]\nall = true\n"
-QUIET = WATCH_ALL + "[telemetry]\nrecords = false\n"
+QUIET = WATCH_ALL + "[telemetry]\nrecords = false\njournal = false\n"
 GROUP, STREAM = "/lab/till", "one"
 
 

@@ -7,6 +7,7 @@
 //! | one pass over the fleet; which clusters | [`scan`], [`chosen`] |
 //! | what room is left, how much of a task fits, and why not | [`capacity`], [`fit`], [`why`], `room`, `asked` |
 //! | an alarm for when room runs out | [`alarm_template`] |
+//! | what the service keeps and queries | `telemetry` |
 //! | the service, and asking it | [`serve`], [`server`], [`login`], [`hosts`], [`case`], [`journal`] |
 //! | what an operator may ask for | [`case`], [`protect`], [`pause`], [`silence`], [`alerts`] |
 //! | whether muster may act where it is to | `leave` |
@@ -44,6 +45,7 @@ pub mod server;
 pub mod silence;
 pub mod simulate;
 pub mod stop;
+mod telemetry;
 pub mod why;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -22,7 +22,7 @@ use super::{
     leave,
     options::{self, Global},
     output::{Exit, Failure, Output},
-    stop,
+    stop, telemetry,
 };
 use crate::{
     case_file::Terms,
@@ -33,6 +33,7 @@ use crate::{
         listener::{self, Doorway, Peer},
     },
     logging::{self, Logging},
+    logs::{Api, error::ApiError},
     metrics::Metrics,
     publish::{Publisher, foreseen},
     render::{capacity::Capacity, moment},
@@ -131,7 +132,10 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         "the journal is open"
     );
     let hooks = Arc::new(ActionHooks::new(&config.custom).map_err(Failure::because)?);
-    let cloud = Arc::new(options::connect(global.aws.settings(&config)).await?.with_webhook(hooks.clone()));
+    // Records of tasks need all of them to be known.
+    let audited = config.audits_tasks() || config.makes_records();
+    let settings = ::aws::Settings { audit_tasks: audited, ..global.aws.settings(&config) };
+    let cloud = Arc::new(options::connect(settings).await?.with_webhook(hooks.clone()));
     let vault = Arc::new(Vault::new(Some(cloud.clone())));
     hooks.read_secrets_in(vault.clone());
     let (looking, receivers) = (vault.clone(), config.receiver.clone());
@@ -150,15 +154,17 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     metrics.publish(SystemClock.now(), &[build_info(), may_act(&config)]);
     leave::watch(&config, &cloud, &metrics).await;
     let observed_only = cloud.clone();
+    let records_from = cloud.clone();
     let samples = foreseen::Samples::open(&dir);
     let publisher = Publisher {
         section: config.publish.clone(),
-        audited: config.audits_tasks(),
+        audited,
         fresh_secs: stale_secs(&config),
         cloud: cloud.clone(),
         metrics: metrics.clone(),
         samples: samples.clone(),
     };
+    let logs = Arc::new(telemetry::open(&config, &vault, &stop).await);
     let senders = senders(&config, &cloud, vault)?;
     let ports =
         Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
@@ -185,16 +191,18 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         beliefs: Arc::new(Loop {
             handle: engine.handle(),
             stale_secs: stale_secs(&config),
-            audited: config.audits_tasks(),
+            audited,
             samples,
             cloud: observed_only,
+            logs: logs.clone(),
         }),
         metrics,
         data_dir: dir,
         access: Arc::new(access),
-        logs: Arc::new(Err(crate::logs::error::ApiError::switched_off())),
+        logs: logs.clone(),
         loopback: is_loopback(listen),
     };
+    telemetry::make_records(&config, logs.as_ref().as_ref().ok(), &records_from, engine.handle(), &stop);
     let publishing = tokio::spawn(publisher.run(engine.handle(), stop.clone()));
     let closing = stop.clone();
     let service = http::router(served).into_make_service_with_connect_info::<Peer>();
@@ -262,6 +270,7 @@ struct Loop {
     audited: bool,
     samples: foreseen::Samples,
     cloud: Arc<::aws::AwsCloud>,
+    logs: Arc<Result<Api, ApiError>>,
 }
 
 #[async_trait]
@@ -340,6 +349,11 @@ impl Beliefs for Loop {
             let why = if pause.why.is_empty() { String::new() } else { format!(" ({})", pause.why) };
             let until = pause.until.map_or("resumed".to_owned(), |until| until.to_string());
             troubles.warnings.push(format!("{what} is paused by {}{why} until {until}: no remedy begins", pause.who));
+        }
+        if let Err(why) = self.logs.as_ref()
+            && !why.is_switched_off()
+        {
+            troubles.warnings.push(why.message().to_owned());
         }
         troubles.warnings.extend(self.cloud.observed_only().into_iter().map(|account| account.why));
         troubles

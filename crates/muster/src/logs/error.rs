@@ -30,6 +30,11 @@ impl ApiError {
         Self::of("UnknownOperationException", why)
     }
 
+    /// Whether that is meant so.
+    pub fn is_switched_off(&self) -> bool {
+        self.kind() == "UnknownOperationException"
+    }
+
     /// The logs cannot be had.
     pub fn not_to_be_had(why: &str) -> Self {
         Self::unavailable(format!("the logs cannot be had: {why}"))

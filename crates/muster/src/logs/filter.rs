@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Asking,
+    chunk::Chunk,
     error::ApiError,
     names,
     port::{Place, StoredEvent, Streams, Wanted},
@@ -19,8 +20,6 @@ const EVENTS_MAX: i64 = 10_000;
 const PAGE_BYTES_MAX: usize = 1 << 20;
 /// Streams that can be named.
 const STREAMS_MAX: usize = 100;
-/// Events that are read at once.
-const READ_AT_ONCE: usize = 10_000;
 /// A page is given after so long, with what was found until then, if only a token.
 const PAGE_TIME: Duration = Duration::from_secs(5);
 
@@ -46,11 +45,14 @@ pub(super) async fn events(asking: &Asking<'_>) -> Result<Value, ApiError> {
     asking.api.logs.group(group).await?;
     let began = Instant::now();
     let (mut shown, mut bytes) = (Vec::new(), 0);
+    // Whoever wants everything needs one event more than a page holds, to know that there is more.
+    let mut chunk = Chunk::first(if text.trim().is_empty() { limit + 1 } else { usize::MAX });
     let more = 'pages: loop {
-        let count = READ_AT_ONCE;
+        let count = chunk.count();
         let wanted = Wanted { streams: streams.clone(), from_ms, to_ms, beyond, newest_first, count };
         let read = asking.api.logs.events(group, &wanted).await?;
         let last = read.len() < count;
+        chunk = chunk.after(read.iter().map(|event| event.message.len()).sum());
         for event in read {
             if pattern.is_match(&event.message) {
                 bytes += event.message.len();

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Asking,
+    chunk::Chunk,
     error::ApiError,
     names,
     port::{Place, StoredEvent, Streams, Wanted},
@@ -44,8 +45,21 @@ pub(super) async fn events(asking: &Asking<'_>) -> Result<Value, ApiError> {
         return Err(ApiError::not_found("The specified log stream does not exist."));
     }
     let streams = Streams::Named(vec![stream.to_owned()]);
-    let wanted = Wanted { streams, from_ms, to_ms, beyond, newest_first, count };
-    let mut found = if from_ms > to_ms { Vec::new() } else { asking.api.logs.events(group, &wanted).await? };
+    let mut found: Vec<StoredEvent> = Vec::new();
+    let (mut next, mut chunk, mut bytes) = (beyond, Chunk::first(count), 0);
+    while from_ms <= to_ms && found.len() < count && bytes <= PAGE_BYTES_MAX {
+        let count = chunk.count().min(count - found.len());
+        let wanted = Wanted { streams: streams.clone(), from_ms, to_ms, beyond: next, newest_first, count };
+        let read = asking.api.logs.events(group, &wanted).await?;
+        let last = read.len() < count;
+        let read_bytes = read.iter().map(|event| event.message.len()).sum();
+        (chunk, bytes) = (chunk.after(read_bytes), bytes + read_bytes);
+        next = read.last().map(|event| event.place).or(next);
+        found.extend(read);
+        if last {
+            break;
+        }
+    }
     cut(&mut found);
     if newest_first {
         found.reverse();

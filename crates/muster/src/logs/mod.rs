@@ -5,12 +5,13 @@
 //! |---|---|
 //! | what keeps the logs and what runs queries, as this module sees them | [`port`] |
 //! | how a request comes in and an answer goes out | [`answer`] |
+//! | muster's own store and engine behind it | [`store`] |
 //! | who may ask: signatures, or whoever is on this machine | [`access`] |
 //! | how the service says no | [`error`] |
 //! | members of a request, and the words for those that break a rule | `request`, `names` |
 //! | how long lists are cut into pages | `token` |
 //! | log groups, their retention and tags; log streams | `groups`, `tags`, `streams` |
-//! | events in; events out | `put`, `get`, `filter` |
+//! | events in; events out, and how many are read at once | `put`, `get`, `filter`, `chunk` |
 //! | single records and the fields there are | `record` |
 //! | queries that run, queries that are kept | [`queries`], `definitions` |
 //! | asking such an API | [`client`] |
@@ -19,6 +20,7 @@
 
 pub mod access;
 pub mod answer;
+mod chunk;
 pub mod client;
 mod definitions;
 pub mod error;
@@ -33,6 +35,7 @@ mod put;
 pub mod queries;
 mod record;
 mod request;
+pub mod store;
 mod streams;
 mod tags;
 mod token;

@@ -39,7 +39,12 @@ pub async fn follow(dir: PathBuf, logs: Arc<dyn Logs>, retention_days: u32, stop
 }
 
 /// Puts what is new, and gives the number of the last entry that is in the log.
-async fn go_on(dir: &std::path::Path, logs: &Arc<dyn Logs>, retention_days: u32, told: Option<i64>) -> Result<i64, String> {
+async fn go_on(
+    dir: &std::path::Path,
+    logs: &Arc<dyn Logs>,
+    retention_days: u32,
+    told: Option<i64>,
+) -> Result<i64, String> {
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let mut last = match told {
         Some(told) => told,

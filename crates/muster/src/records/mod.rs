@@ -7,8 +7,10 @@
 //! |---|---|
 //! | out of what ECS says | [`read`] |
 //! | into the logs, each record once | [`sender`] |
+//! | muster's own journal | [`journal`] |
 //! | what the containers of a pretend account use | [`pretend`] |
 
+pub mod journal;
 pub mod pretend;
 pub mod read;
 pub mod sender;
@@ -80,7 +82,8 @@ impl Producer {
                 let Ok(census) = handle.ask(|fleet, _| fleet.census()).await else { return };
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.tell(&census, due_ms) => told_ms = due_ms,
+                    // Tasks are told from the second time on: hosts that tell of theirs have been heard by then.
+                    () = self.tell(&census, due_ms, told_ms != i64::MIN) => told_ms = due_ms,
                 }
             }
             let now_ms = Timestamp::now().as_millisecond();
@@ -94,11 +97,14 @@ impl Producer {
         }
     }
 
-    async fn tell(&mut self, census: &[ClusterCensus], timestamp_ms: i64) {
+    async fn tell(&mut self, census: &[ClusterCensus], timestamp_ms: i64, tasks: bool) {
         // All at once: clusters of one name in two accounts share a log, and what is in a stream already is not put again.
         let mut lines = Vec::new();
         for cluster in census {
             lines.extend(self.lines(cluster, timestamp_ms).await);
+            if tasks {
+                lines.extend(self.task_lines(cluster, timestamp_ms).await);
+            }
         }
         self.sender.send(lines, Timestamp::now().as_millisecond()).await;
         let alive: BTreeSet<&str> =
@@ -106,8 +112,8 @@ impl Producer {
         self.tasks.retain(|arn, _| alive.contains(arn.as_str()));
     }
 
-    /// The records of one cluster.
-    async fn lines(&mut self, cluster: &ClusterCensus, timestamp_ms: i64) -> Vec<Line> {
+    /// The records of one cluster and its services.
+    async fn lines(&self, cluster: &ClusterCensus, timestamp_ms: i64) -> Vec<Line> {
         let name = Arn::parse(&cluster.arn).map_or(cluster.arn.as_str(), |arn| arn.last()).to_owned();
         let services = match self.cloud.services_of(&cluster.arn).await {
             Ok(services) => Some(services),
@@ -143,7 +149,6 @@ impl Producer {
                 None => tracing::warn!(cluster = name, "ECS described a service without a name; it has no record"),
             }
         }
-        lines.extend(self.task_lines(cluster, timestamp_ms).await);
         lines
     }
 

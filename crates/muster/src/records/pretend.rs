@@ -19,24 +19,40 @@ use tokio_util::sync::CancellationToken;
 
 use crate::logs::client::{AskError, LogsClient};
 
+/// What waits to be told, by group and stream.
+type Waiting = BTreeMap<(String, String), Vec<Value>>;
+
+/// More lines do not wait: nobody has listened for long.
+const WAITING_MAX: usize = 50_000;
+
 /// Tells it each minute of the account's own time, until it is stopped.
 pub async fn tell(account: Watching, to: LogsClient, detail: Detail, stop: CancellationToken) {
-    let mut told_ms = i64::MIN;
+    let (mut told_ms, mut failed_ms) = (i64::MIN, i64::MIN);
+    let mut waiting = Waiting::new();
     loop {
         let (now_ms, lines) = account.look(|world| {
             let now_ms = world.now.0;
             let due_ms = minute_of(now_ms);
             if due_ms <= told_ms {
-                return (now_ms, None);
+                return (now_ms, Vec::new());
             }
             let clusters = (0..world.clusters.len()).filter_map(|id| u32::try_from(id).ok()).map(ClusterId);
             let tasks = clusters.flat_map(|id| world.figures_of(id).collect::<Vec<_>>());
-            (now_ms, Some(tasks.flat_map(|task| lines(&task, due_ms, detail)).collect::<Vec<Line>>()))
+            (now_ms, tasks.flat_map(|task| lines(&task, due_ms, detail)).collect::<Vec<Line>>())
         });
-        if let Some(lines) = lines {
-            told_ms = minute_of(now_ms);
-            if let Err(error) = put(&to, lines).await {
+        told_ms = told_ms.max(minute_of(now_ms));
+        for Line { group, stream, event } in lines {
+            let event = json!({ "timestamp": event.timestamp_ms, "message": event.message });
+            waiting.entry((group, stream)).or_default().push(event);
+        }
+        if let Err(error) = put(&to, &mut waiting).await {
+            // Most often the muster has not been started yet: it is tried again, and said once a minute.
+            if failed_ms < minute_of(now_ms) {
+                failed_ms = minute_of(now_ms);
                 tracing::warn!(%error, "the pretend hosts could not tell what their containers use");
+            }
+            if waiting.values().map(Vec::len).sum::<usize>() > WAITING_MAX {
+                waiting.clear();
             }
         }
         let left_ms = PERIOD_MS - now_ms.rem_euclid(PERIOD_MS);
@@ -108,17 +124,12 @@ fn used(figures: &ContainerFigures) -> Usage {
     }
 }
 
-/// One batch for each stream; what is not there is made.
-async fn put(to: &LogsClient, lines: Vec<Line>) -> Result<(), AskError> {
-    let mut batches: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
-    for Line { group, stream, event } in lines {
-        let event = json!({ "timestamp": event.timestamp_ms, "message": event.message });
-        batches.entry((group, stream)).or_default().push(event);
-    }
-    for ((group, stream), events) in batches {
+/// One batch for each stream; what is not there is made. What was taken waits no longer.
+async fn put(to: &LogsClient, waiting: &mut Waiting) -> Result<(), AskError> {
+    while let Some(((group, stream), events)) = waiting.first_key_value() {
         let names = json!({ "logGroupName": group, "logStreamName": stream });
         let mut body = names.clone();
-        body["logEvents"] = events.into();
+        body["logEvents"] = events.clone().into();
         match to.ask("PutLogEvents", &body).await {
             Err(AskError::Refused(error)) if error.code == "ResourceNotFoundException" => {
                 make(to, "CreateLogGroup", json!({ "logGroupName": group })).await?;
@@ -127,6 +138,7 @@ async fn put(to: &LogsClient, lines: Vec<Line>) -> Result<(), AskError> {
             }
             other => drop(other?),
         }
+        waiting.pop_first();
     }
     Ok(())
 }

@@ -1,0 +1,120 @@
+//! What `muster serve` keeps and queries: the store of logs, the engine, the API's keys, and the records that are made.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use ::telemetry::{Store, StoreConfig};
+use aws::AwsCloud;
+use engine::Handle;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, telemetry::TelemetrySection},
+    logs::{
+        Api,
+        access::{ApiKey, Keys},
+        error::ApiError,
+        kept::Kept,
+        queries::Registry,
+        store::StoreLogs,
+    },
+    records::{Producer, Settings, journal},
+    senders::vault::Vault,
+};
+
+/// The store is put in order so often.
+const MAINTENANCE: Duration = Duration::from_secs(5);
+
+/// Opens what is kept. A store that cannot be had must not keep muster from watching: the API says why instead.
+pub(super) async fn open(config: &Config, vault: &Vault, stop: &CancellationToken) -> Result<Api, ApiError> {
+    if !config.telemetry.enabled {
+        return Err(ApiError::switched_off());
+    }
+    match opened(config, vault, stop).await {
+        Ok(api) => Ok(api),
+        Err(why) => {
+            tracing::error!(why, "no logs and no records are kept; muster watches all the same");
+            Err(ApiError::not_to_be_had(&why))
+        }
+    }
+}
+
+async fn opened(config: &Config, vault: &Vault, stop: &CancellationToken) -> Result<Api, String> {
+    let section = &config.telemetry;
+    let dir = section.directory.clone().unwrap_or_else(|| config.journal.data_dir.join("telemetry"));
+    let keys = keys(section, vault).await?;
+    std::fs::create_dir_all(&dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
+    let kept = Kept::open(&dir).map_err(|error| error.to_string())?;
+    let store = store(section, &dir).await?;
+    tokio::spawn(keep_in_order(store.clone(), stop.clone()));
+    let region = config.aws.regions.first().cloned().or_else(|| std::env::var("AWS_REGION").ok());
+    Ok(Api {
+        logs: Arc::new(StoreLogs::new(store.clone())),
+        queries: Arc::new(Registry::default()),
+        kept: Arc::new(kept),
+        keys: Arc::new(Keys::new(keys, !config.operators.tokens.is_empty())),
+        account: section.account.as_str().into(),
+        region: region.as_deref().unwrap_or("us-east-1").into(),
+    })
+}
+
+async fn store(section: &TelemetrySection, dir: &Path) -> Result<Store, String> {
+    let url = section.url.as_deref().map(url::Url::parse).transpose();
+    let url = url.map_err(|error| format!("url of [telemetry] is no URL: {error}"))?;
+    let config = StoreConfig { url, account: section.account.clone(), ..StoreConfig::new(dir) };
+    let store = Store::open(config, Timestamp::now().as_millisecond()).await.map_err(|error| error.to_string())?;
+    let found = store.opened();
+    tracing::info!(dir = %dir.display(), events = found.events, ignored = found.ignored, "the store of logs is open");
+    Ok(store)
+}
+
+async fn keys(section: &TelemetrySection, vault: &Vault) -> Result<Vec<ApiKey>, String> {
+    let mut keys = Vec::new();
+    for entry in &section.api_keys {
+        let secret = vault.read(&entry.secret).await;
+        let secret =
+            secret.map_err(|error| format!("the secret of {} in [telemetry]: {error}", entry.access_key_id))?;
+        keys.push(ApiKey { access_key_id: entry.access_key_id.clone(), secret, read_only: entry.read_only });
+    }
+    Ok(keys)
+}
+
+async fn keep_in_order(store: Store, stop: CancellationToken) {
+    let mut every = tokio::time::interval(MAINTENANCE);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        // What went wrong has been told to the log; the next round tries again.
+        let _ = store.maintain(Timestamp::now().as_millisecond()).await;
+    }
+}
+
+/// Begins to make records and to follow the journal, as far as that is wanted and there is somewhere to put them.
+pub(super) fn make_records(
+    config: &Config,
+    api: Option<&Api>,
+    cloud: &Arc<AwsCloud>,
+    handle: Handle,
+    stop: &CancellationToken,
+) {
+    let Some(api) = api else { return };
+    let section = &config.telemetry;
+    if section.journal {
+        let dir = config.journal.data_dir.clone();
+        tokio::spawn(journal::follow(dir, api.logs.clone(), section.retention_days, stop.clone()));
+    }
+    if !section.records {
+        return;
+    }
+    let settings = Settings {
+        interval_secs: section.interval_secs,
+        detail: section.detail.into(),
+        aws_exact: section.aws_exact,
+        retention_days: section.retention_days,
+    };
+    let producer = Producer::new(settings, cloud.clone(), api.logs.clone());
+    tokio::spawn(producer.run(handle, stop.clone()));
+}
