@@ -457,6 +457,26 @@ impl Sweeping<'_> {
                 self.say(Answer::Failed(refusal.failure(scope, DESCRIBE_STATUS, &self.place.words()))).await
             }
         }
+        if self.settings.audit_tasks {
+            self.interfaces(&machines).await;
+        }
+    }
+
+    /// How many interfaces EC2 sees on the machines: told beside the tasks, with which they are compared. Not being told is
+    /// no failure: what others have attached is then not known.
+    async fn interfaces(&self, machines: &BTreeSet<String>) {
+        let started_at = Timestamp::now();
+        match self.place.interfaces(machines, &mut BTreeSet::new()).await {
+            Ok(facts) => {
+                let at = Timestamp::now();
+                let found = facts.into_iter().map(|fact| Observation { at, source: Source::Sweep, fact }).collect();
+                self.swept(Scope::Machines(self.place.name().into()), started_at, found, false).await;
+            }
+            Err(refusal) => {
+                let sentence = refusal.sentence(DESCRIBE_INSTANCES, &self.place.words());
+                tracing::warn!(reason = sentence, "interfaces that others attached to hosts are not known");
+            }
+        }
     }
 
     async fn launched(&self, strangers: &[String]) -> BTreeMap<String, Timestamp> {

@@ -49,6 +49,14 @@ fn types(asked: &Asked) -> Script {
     ))
 }
 
+fn instances() -> Script {
+    Script::xml(&format!(
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{MACHINE}</instanceId>\
+         <vpcId>vpc-1</vpcId><networkInterfaceSet><item><attachment><status>attached</status></attachment></item>\
+         </networkInterfaceSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"
+    ))
+}
+
 #[tokio::test]
 async fn types_that_ec2_does_not_know_are_left_out_and_the_others_are_told() {
     let (cloud, serving) = cloud(Answers::new().on("DescribeInstanceTypes", types)).await;
@@ -66,13 +74,7 @@ async fn types_that_ec2_does_not_know_are_left_out_and_the_others_are_told() {
 #[tokio::test]
 async fn machines_tell_their_interfaces_and_networks_and_these_their_subnets() {
     let answers = Answers::new()
-        .on("DescribeInstances", |_| {
-            Script::xml(&format!(
-                "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{MACHINE}</instanceId>\
-                 <vpcId>vpc-1</vpcId><networkInterfaceSet><item><attachment><status>attached</status></attachment></item>\
-                 </networkInterfaceSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"
-            ))
-        })
+        .on("DescribeInstances", |_| instances())
         .on("DescribeSubnets", |asked| {
             assert_eq!(asked.form("Filter.1."), ["vpc-id", "vpc-1"]);
             Script::xml(
@@ -145,7 +147,7 @@ async fn swept(cloud: &AwsCloud) -> Vec<Sweep<'static>> {
 }
 
 #[tokio::test]
-async fn an_audit_finds_the_tasks_that_are_being_stopped_and_types_of_no_table_are_asked_for_once() {
+async fn an_audit_finds_stopping_tasks_and_interfaces_and_asks_for_types_of_no_table_once() {
     let task = |id: &str| format!("{}/{id}", CLUSTER.replace(":cluster", ":task"));
     let answers = Answers::new()
         .on("DescribeClusters", |_| {
@@ -182,9 +184,15 @@ async fn an_audit_finds_the_tasks_that_are_being_stopped_and_types_of_no_table_a
         })
         .on("DescribeInstanceStatus", |_| {
             Script::xml("<DescribeInstanceStatusResponse><instanceStatusSet/></DescribeInstanceStatusResponse>")
-        });
+        })
+        .on("DescribeInstances", |_| instances());
     let (cloud, serving) = cloud(answers).await;
     let first = swept(&cloud).await;
+    let attached = first.iter().flat_map(|sweep| &sweep.found).filter_map(|it| match &it.fact {
+        Fact::Interfaces(fact) => Some((fact.instance_id.as_ref(), fact.attached)),
+        _ => None,
+    });
+    assert_eq!(attached.collect::<Vec<_>>(), [(MACHINE, 1)]);
     let tasks = first.iter().find(|sweep| matches!(sweep.scope, Scope::ClusterTasks(_))).unwrap();
     let held = tasks.found.iter().filter(
         |it| matches!(&it.fact, Fact::Task(task) if task.last_status == TaskStatus::Deprovisioning && !task.desired_running),

@@ -49,11 +49,34 @@ impl Fleet {
         if cluster.looked_at == 0 || self.now - cluster.looked_at > stale_ms || cluster.trouble.is_some() {
             return None;
         }
+        if let Some(nothing) = self.nothing_to_keep(key, keep) {
+            let decision = Decision::Hold { because: nothing.clone(), until: None };
+            return Some(Weighed { pool: Pool::default(), decision, memory, short: Some(nothing) });
+        }
         let pool = self.pool(key, keep, kept)?;
         let decision = decide(&keep.declared, &pool, &mut memory, stamp(self.now));
         let decision = self.restrict(key, keep, kept, &pool, decision);
         let short = pool.shortage(keep.declared.copies);
         Some(Weighed { pool, decision, memory, short })
+    }
+
+    /// That what room is declared for does not exist, in a sentence.
+    fn nothing_to_keep(&self, key: PoolKey, keep: &Keep) -> Option<String> {
+        let demand = self.keeping.demands.get(&(key.cluster, key.of))?;
+        let told = demand.told_at != 0 && self.now - demand.told_at <= STALE_MS;
+        if !told || demand.wanted.is_some() {
+            return None;
+        }
+        let what = match keep.of.split_once(':') {
+            Some(("service", name)) => format!("service {name}"),
+            _ => format!("task definition {}", keep.of.rsplit(':').next().unwrap_or_default()),
+        };
+        let about = self.clusters.values().filter(|it| keep.is_about(self.short(it.arn))).count();
+        let place = match about {
+            1 => format!("cluster {}", self.short(key.cluster)),
+            several => format!("any of the {several} clusters that this is about"),
+        };
+        Some(format!("headroom is declared for {what}, and there is none in {place}: is its name misspelt in [[headroom]]?"))
     }
 
     /// What the keeper cannot know: that it is not clear which group is meant, that somebody has refused, or that another
