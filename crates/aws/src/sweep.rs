@@ -12,7 +12,7 @@ use std::{
 use aws_sdk_ecs::types::{Cluster, DesiredStatus};
 use engine::ports::{
     Answer, FailureKind, LookFailure, Observation, Scope, Sweep,
-    observation::{Attributes, Fact, Source},
+    observation::{Attributes, ClusterFact, Fact, Source},
 };
 use fleet::{
     capacity::eni::slot_limit,
@@ -62,6 +62,15 @@ struct Sweeping<'a> {
     task_lists_left: AtomicUsize,
 }
 
+/// Which groups feed which clusters.
+struct Ties {
+    facts: Vec<Fact<'static>>,
+    /// Names of the groups.
+    groups: BTreeSet<String>,
+    /// ARNs of clusters with capacity providers that were not described.
+    untold: BTreeSet<String>,
+}
+
 /// Sweeps one place. Returns the plain names of clusters that were asked for and found.
 pub(crate) async fn sweep(
     place: &Arc<Place>,
@@ -78,11 +87,12 @@ pub(crate) async fn sweep(
             return None;
         }
     };
-    let (ties, fed_by) = sweeping.capacity_providers(&clusters).await;
+    let Ties { facts: ties, groups: fed_by, untold } = sweeping.capacity_providers(&clusters).await;
     let at = Timestamp::now();
     let found = clusters
         .iter()
-        .filter_map(|cluster| cluster_fact(cluster).map(Fact::Cluster))
+        .filter_map(cluster_fact)
+        .map(|fact| Fact::Cluster(ClusterFact { providers_told: !untold.contains(fact.arn.as_ref()), ..fact }))
         .chain(ties)
         .map(|fact| Observation { at, source: Source::Sweep, fact })
         .collect();
@@ -164,9 +174,9 @@ impl Sweeping<'_> {
         }
     }
 
-    /// Which Auto Scaling groups feed the clusters: the facts, and the names of the groups. Not being told is no
-    /// failure: the ties are also learned from the members that register.
-    async fn capacity_providers(&self, clusters: &[Cluster]) -> (Vec<Fact<'static>>, BTreeSet<String>) {
+    /// Which Auto Scaling groups feed the clusters. Not being told is no failure: the ties are also learned from the members
+    /// that register.
+    async fn capacity_providers(&self, clusters: &[Cluster]) -> Ties {
         let mut clusters_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for cluster in clusters {
             let Some(arn) = cluster.cluster_arn.as_deref() else { continue };
@@ -176,10 +186,13 @@ impl Sweeping<'_> {
             }
         }
         let names: Vec<String> = clusters_of.keys().map(|name| (*name).to_owned()).collect();
-        let (mut facts, mut groups) = (Vec::new(), BTreeSet::new());
+        let (mut facts, mut groups, mut untold) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for chunk in names.chunks(PROVIDERS_PER_CALL) {
             match self.place.describe_capacity_providers(chunk).await {
                 Ok(providers) => {
+                    let told = |name: &str| providers.iter().any(|it| it.name.as_deref() == Some(name));
+                    let missing = chunk.iter().filter(|name| !told(name));
+                    untold.extend(missing.flat_map(|name| &clusters_of[name.as_str()]).map(|arn| (*arn).to_owned()));
                     for provider in &providers {
                         let fed = provider.name.as_deref().and_then(|name| clusters_of.get(name));
                         for fact in fed.into_iter().flatten().filter_map(|arn| capacity_provider_fact(arn, provider)) {
@@ -191,11 +204,12 @@ impl Sweeping<'_> {
                 Err(refusal) => {
                     let sentence = refusal.sentence(DESCRIBE_CAPACITY_PROVIDERS, &self.place.words());
                     tracing::warn!(reason = sentence, "groups are tied to clusters by their members only");
+                    untold.extend(clusters_of.values().flatten().map(|arn| (*arn).to_owned()));
                     break;
                 }
             }
         }
-        (facts, groups)
+        Ties { facts, groups, untold }
     }
 
     /// All hosts of one cluster.

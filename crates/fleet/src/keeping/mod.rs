@@ -320,9 +320,14 @@ impl Fleet {
         let now = self.now;
         let group = self.keeping.groups.entry(name).or_default();
         if now - group.told_at >= older_than && now - group.asked_at >= ASK_AGAIN_MS {
-            group.asked_at = now;
-            self.wanted.groups.insert(name);
+            self.ask_group(name);
         }
+    }
+
+    /// Asks for a group now: a case waits for the answer.
+    pub(crate) fn ask_group(&mut self, name: Name) {
+        self.keeping.groups.entry(name).or_default().asked_at = self.now;
+        self.wanted.groups.insert(name);
     }
 
     /// Believes what was told of a group as a whole.

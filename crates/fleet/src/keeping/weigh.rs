@@ -76,14 +76,21 @@ impl Fleet {
             1 => format!("cluster {}", self.short(key.cluster)),
             several => format!("any of the {several} clusters that this is about"),
         };
-        Some(format!("headroom is declared for {what}, and there is none in {place}: is its name misspelt in [[headroom]]?"))
+        Some(format!(
+            "headroom is declared for {what}, and there is none in {place}: is its name misspelt in [[headroom]]?"
+        ))
     }
 
     /// What the keeper cannot know: that it is not clear which group is meant, that somebody has refused, or that another
     /// pool of the same group is being served.
     fn restrict(&self, key: PoolKey, keep: &Keep, kept: &Kept, pool: &Pool, decision: Decision) -> Decision {
         let hold = |because: String, until: Option<Millis>| Decision::Hold { because, until: until.map(stamp) };
-        let Some(short) = pool.shortage(keep.declared.copies) else { return decision };
+        let Some(short) = pool.shortage(keep.declared.copies) else {
+            return match (&decision, self.providers_untold(key)) {
+                (Decision::End { .. }, Some(untold)) => hold(untold, None),
+                _ => decision,
+            };
+        };
         if key.group.is_none() {
             let names: Vec<&str> =
                 self.candidates(keep, key.cluster, key.of).into_iter().map(|group| self.group_name(group)).collect();
@@ -95,6 +102,9 @@ impl Fleet {
         }
         if !matches!(decision, Decision::Raise { .. }) {
             return decision;
+        }
+        if let Some(untold) = self.providers_untold(key) {
+            return hold(format!("{short}; {untold}"), None);
         }
         if kept.not_before > self.now {
             return hold(format!("{short}, but the last step was refused: {}", kept.refused), Some(kept.not_before));
@@ -116,6 +126,17 @@ impl Fleet {
             return hold(format!("{short}; the group is being made larger for something else"), None);
         }
         decision
+    }
+
+    /// That it is not known who sizes the pool's group: a capacity provider of any cluster beside it may, and nobody has said
+    /// what it does.
+    pub(crate) fn providers_untold(&self, key: PoolKey) -> Option<String> {
+        let place = self.clusters.get(&key.cluster)?.place;
+        let untold = self.clusters.values().find(|it| it.place == place && it.looked_at != 0 && !it.providers_told)?;
+        let name = self.short(untold.arn);
+        Some(format!(
+            "whether managed scaling sizes the group is not known: the capacity providers of cluster {name} were not described"
+        ))
     }
 
     /// The name of a group, without its place.
