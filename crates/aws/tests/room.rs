@@ -169,6 +169,7 @@ async fn capacity_providers_that_were_not_described_are_said_to_be_untold() {
             _ => Script::json(json!({"capacityProviders": [{"name": "own"}, {"name": "instances"}]})),
         })
         .on("ListContainerInstances", |_| Script::json(json!({"containerInstanceArns": []})))
+        .on("ListTasks", |_| Script::json(json!({"taskArns": []})))
         .on("DescribeAutoScalingGroups", |_| no_groups());
     let (cloud, _serving) = cloud(answers).await;
     let mut told = Vec::new();
