@@ -28,5 +28,6 @@ pub fn load(bytes: &[u8], policy: Policy) -> Result<Fleet, Unreadable> {
         .ok_or_else(|| Unreadable("it does not begin as a snapshot of this format does".to_owned()))?;
     let mut fleet: Fleet = postcard::from_bytes(packed).map_err(|error| Unreadable(error.to_string()))?;
     fleet.policy = policy;
+    fleet.repairs.trials.recount();
     Ok(fleet)
 }
