@@ -23,9 +23,9 @@ const GAPS_PER_FLUSH: usize = 100;
 pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect> {
     fleet.now = fleet.now.max(millis(now));
     let woken_before = fleet.timers.first();
-    fleet.repairs.trials.forget(fleet.now);
     fleet.keep_heartbeat();
     let mut effects = Vec::new();
+    fleet.repairs.trials.forget(fleet.now);
     fleet.keep_routes(&mut effects);
     fleet.keep_rounds();
     match input {
