@@ -37,6 +37,7 @@ pub mod events;
 pub mod face;
 pub mod faults;
 pub mod judges;
+mod map;
 pub mod metric;
 pub mod pattern;
 pub mod queue;
