@@ -19,6 +19,11 @@ FORBIDDEN = {
         r"tokio.*|datafusion.*|arrow.*|parquet.*|aws.*|hyper.*|rusqlite|rand.*|getrandom|fastrand|fleet|engine|wire|simulator|muster",
         "whoever only reads the language does not wait for an engine to compile",
     ),
+    "telemetry": (
+        r"datafusion.*|aws.*|engine|wire|simulator|muster|query|axum|hyper.*|rusqlite",
+        "whoever only keeps records does not wait for a query engine to compile",
+    ),
+    "query": (r"aws.*|fleet|engine|wire|simulator|muster|axum|hyper.*|rusqlite", "an engine over records, whoever asks"),
     "wire": (r"tokio|aws.*|fleet|engine|simulator|muster", "framing is bytes in, bytes out"),
     "simulator": (r"fleet|aws.*|muster", "the pretend AWS must not share beliefs with the judge of it"),
     "aws": (r"simulator|muster|axum|rusqlite|aws-sdk-(ec2|ssm)", "the real cloud, and only what compiles in reasonable time"),
@@ -47,6 +52,16 @@ def test_a_crate_does_not_depend_on_what_it_must_not(crate):
     # In tests the core may be fed at random; nothing else is let in.
     found += [name for name in manifest.get("dev-dependencies", {}) if re.fullmatch(pattern, name) and crate in ("fleet", "simulator")]
     assert not found, f"{crate} depends on {found}: {reason}"
+
+
+def test_datafusion_is_linked_by_one_crate_alone():
+    found = [
+        f"{short(manifest)}: {name}"
+        for manifest in sorted((ROOT / "crates").glob("*/Cargo.toml"))
+        for name in tomllib.loads(text(manifest)).get("dependencies", {})
+        if name.startswith("datafusion") and manifest.parent.name != "query"
+    ]
+    assert not found
 
 
 def code_of(path) -> str:

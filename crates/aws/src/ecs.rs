@@ -180,13 +180,14 @@ fn present<T>(list: Option<Vec<T>>, what: &str) -> Result<Vec<T>, Refusal> {
     list.ok_or_else(|| Refusal::Nonsense { status: 200, looks_like: format!("no list of {what}") })
 }
 
-/// A cluster as a fact; `None` for one without an ARN.
+/// A cluster as a fact, its capacity providers not described; `None` for one without an ARN.
 pub(crate) fn cluster_fact(cluster: &Cluster) -> Option<ClusterFact<'static>> {
     Some(ClusterFact {
         arn: cluster.cluster_arn.clone()?.into(),
         status: cluster.status.clone().unwrap_or_default().into(),
         registered_hosts: u32::try_from(cluster.registered_container_instances_count).ok(),
         capacity_providers: cluster.capacity_providers.iter().flatten().map(|name| name.clone().into()).collect(),
+        providers_told: false,
     })
 }
 

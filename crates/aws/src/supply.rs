@@ -123,7 +123,7 @@ impl Place {
     }
 
     /// The interfaces attached to these machines, and the networks that these are in.
-    async fn interfaces(
+    pub(crate) async fn interfaces(
         &self,
         ids: &BTreeSet<String>,
         networks: &mut BTreeSet<String>,

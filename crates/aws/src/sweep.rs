@@ -12,7 +12,7 @@ use std::{
 use aws_sdk_ecs::types::{Cluster, DesiredStatus};
 use engine::ports::{
     Answer, FailureKind, LookFailure, Observation, Scope, Sweep,
-    observation::{Attributes, Fact, Source},
+    observation::{Attributes, ClusterFact, Fact, Source},
 };
 use fleet::{
     capacity::eni::slot_limit,
@@ -62,6 +62,15 @@ struct Sweeping<'a> {
     task_lists_left: AtomicUsize,
 }
 
+/// Which groups feed which clusters.
+struct Ties {
+    facts: Vec<Fact<'static>>,
+    /// Names of the groups.
+    groups: BTreeSet<String>,
+    /// ARNs of clusters with capacity providers that were not described.
+    untold: BTreeSet<String>,
+}
+
 /// Sweeps one place. Returns the plain names of clusters that were asked for and found.
 pub(crate) async fn sweep(
     place: &Arc<Place>,
@@ -78,11 +87,12 @@ pub(crate) async fn sweep(
             return None;
         }
     };
-    let (ties, fed_by) = sweeping.capacity_providers(&clusters).await;
+    let Ties { facts: ties, groups: fed_by, untold } = sweeping.capacity_providers(&clusters).await;
     let at = Timestamp::now();
     let found = clusters
         .iter()
-        .filter_map(|cluster| cluster_fact(cluster).map(Fact::Cluster))
+        .filter_map(cluster_fact)
+        .map(|fact| Fact::Cluster(ClusterFact { providers_told: !untold.contains(fact.arn.as_ref()), ..fact }))
         .chain(ties)
         .map(|fact| Observation { at, source: Source::Sweep, fact })
         .collect();
@@ -170,9 +180,9 @@ impl Sweeping<'_> {
         }
     }
 
-    /// Which Auto Scaling groups feed the clusters: the facts, and the names of the groups. Not being told is no
-    /// failure: the ties are also learned from the members that register.
-    async fn capacity_providers(&self, clusters: &[Cluster]) -> (Vec<Fact<'static>>, BTreeSet<String>) {
+    /// Which Auto Scaling groups feed the clusters. Not being told is no failure: the ties are also learned from the members
+    /// that register.
+    async fn capacity_providers(&self, clusters: &[Cluster]) -> Ties {
         let mut clusters_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for cluster in clusters {
             let Some(arn) = cluster.cluster_arn.as_deref() else { continue };
@@ -182,10 +192,13 @@ impl Sweeping<'_> {
             }
         }
         let names: Vec<String> = clusters_of.keys().map(|name| (*name).to_owned()).collect();
-        let (mut facts, mut groups) = (Vec::new(), BTreeSet::new());
+        let (mut facts, mut groups, mut untold) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for chunk in names.chunks(PROVIDERS_PER_CALL) {
             match self.place.describe_capacity_providers(chunk).await {
                 Ok(providers) => {
+                    let told = |name: &str| providers.iter().any(|it| it.name.as_deref() == Some(name));
+                    let missing = chunk.iter().filter(|name| !told(name));
+                    untold.extend(missing.flat_map(|name| &clusters_of[name.as_str()]).map(|arn| (*arn).to_owned()));
                     for provider in &providers {
                         let fed = provider.name.as_deref().and_then(|name| clusters_of.get(name));
                         for fact in fed.into_iter().flatten().filter_map(|arn| capacity_provider_fact(arn, provider)) {
@@ -197,11 +210,12 @@ impl Sweeping<'_> {
                 Err(refusal) => {
                     let sentence = refusal.sentence(DESCRIBE_CAPACITY_PROVIDERS, &self.place.words());
                     tracing::warn!(reason = sentence, "groups are tied to clusters by their members only");
+                    untold.extend(clusters_of.values().flatten().map(|arn| (*arn).to_owned()));
                     break;
                 }
             }
         }
-        (facts, groups)
+        Ties { facts, groups, untold }
     }
 
     /// All hosts of one cluster.
@@ -461,6 +475,26 @@ impl Sweeping<'_> {
             Ok(found) => self.swept(scope, started_at, found, false).await,
             Err(refusal) => {
                 self.say(Answer::Failed(refusal.failure(scope, DESCRIBE_STATUS, &self.place.words()))).await
+            }
+        }
+        if self.settings.audit_tasks {
+            self.interfaces(&machines).await;
+        }
+    }
+
+    /// How many interfaces EC2 sees on the machines: told beside the tasks, with which they are compared. Not being told is
+    /// no failure: what others have attached is then not known.
+    async fn interfaces(&self, machines: &BTreeSet<String>) {
+        let started_at = Timestamp::now();
+        match self.place.interfaces(machines, &mut BTreeSet::new()).await {
+            Ok(facts) => {
+                let at = Timestamp::now();
+                let found = facts.into_iter().map(|fact| Observation { at, source: Source::Sweep, fact }).collect();
+                self.swept(Scope::Machines(self.place.name().into()), started_at, found, false).await;
+            }
+            Err(refusal) => {
+                let sentence = refusal.sentence(DESCRIBE_INSTANCES, &self.place.words());
+                tracing::warn!(reason = sentence, "interfaces that others attached to hosts are not known");
             }
         }
     }

@@ -5,7 +5,10 @@
 #[allow(unreachable_pub, reason = "shared by the tests of this folder")]
 mod scripted;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use aws::{AwsCloud, Settings, connect, supply::Wanted};
 use engine::ports::{
@@ -49,6 +52,14 @@ fn types(asked: &Asked) -> Script {
     ))
 }
 
+fn instances() -> Script {
+    Script::xml(&format!(
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{MACHINE}</instanceId>\
+         <vpcId>vpc-1</vpcId><networkInterfaceSet><item><attachment><status>attached</status></attachment></item>\
+         </networkInterfaceSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"
+    ))
+}
+
 #[tokio::test]
 async fn types_that_ec2_does_not_know_are_left_out_and_the_others_are_told() {
     let (cloud, serving) = cloud(Answers::new().on("DescribeInstanceTypes", types)).await;
@@ -65,22 +76,14 @@ async fn types_that_ec2_does_not_know_are_left_out_and_the_others_are_told() {
 
 #[tokio::test]
 async fn machines_tell_their_interfaces_and_networks_and_these_their_subnets() {
-    let answers = Answers::new()
-        .on("DescribeInstances", |_| {
-            Script::xml(&format!(
-                "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{MACHINE}</instanceId>\
-                 <vpcId>vpc-1</vpcId><networkInterfaceSet><item><attachment><status>attached</status></attachment></item>\
-                 </networkInterfaceSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"
-            ))
-        })
-        .on("DescribeSubnets", |asked| {
-            assert_eq!(asked.form("Filter.1."), ["vpc-id", "vpc-1"]);
-            Script::xml(
-                "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId>\
+    let answers = Answers::new().on("DescribeInstances", |_| instances()).on("DescribeSubnets", |asked| {
+        assert_eq!(asked.form("Filter.1."), ["vpc-id", "vpc-1"]);
+        Script::xml(
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId>\
                  <availabilityZone>eu-central-1a</availabilityZone><availableIpAddressCount>7</availableIpAddressCount>\
                  </item></subnetSet></DescribeSubnetsResponse>",
-            )
-        });
+        )
+    });
     let (cloud, _serving) = cloud(answers).await;
     let wanted = Wanted { machines: names(&[MACHINE]), subnets_of_machines: true, ..Wanted::default() };
     let (sweep, failed) = cloud.supply(CLUSTER, &wanted).await;
@@ -144,8 +147,43 @@ async fn swept(cloud: &AwsCloud) -> Vec<Sweep<'static>> {
     swept
 }
 
+fn no_groups() -> Script {
+    Script::xml(
+        "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups/>\
+         </DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>",
+    )
+}
+
+/// Who sizes a group is not known until its capacity provider has been described: nobody may guess that ECS does not.
 #[tokio::test]
-async fn an_audit_finds_the_tasks_that_are_being_stopped_and_types_of_no_table_are_asked_for_once() {
+async fn capacity_providers_that_were_not_described_are_said_to_be_untold() {
+    let asked = AtomicUsize::new(0);
+    let answers = Answers::new()
+        .on("DescribeClusters", |_| {
+            Script::json(json!({"clusters": [{"clusterArn": CLUSTER, "clusterName": "prod", "status": "ACTIVE",
+                "capacityProviders": ["FARGATE", "own", "instances"]}]}))
+        })
+        .on("DescribeCapacityProviders", move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Script::error(400, "AccessDeniedException", "not for you"),
+            1 => Script::json(json!({"capacityProviders": [{"name": "own"}]})),
+            _ => Script::json(json!({"capacityProviders": [{"name": "own"}, {"name": "instances"}]})),
+        })
+        .on("ListContainerInstances", |_| Script::json(json!({"containerInstanceArns": []})))
+        .on("ListTasks", |_| Script::json(json!({"taskArns": []})))
+        .on("DescribeAutoScalingGroups", |_| no_groups());
+    let (cloud, _serving) = cloud(answers).await;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        told.extend(swept(&cloud).await.iter().flat_map(|sweep| &sweep.found).filter_map(|it| match &it.fact {
+            Fact::Cluster(fact) => Some(fact.providers_told),
+            _ => None,
+        }));
+    }
+    assert_eq!(told, [false, false, true]);
+}
+
+#[tokio::test]
+async fn an_audit_finds_stopping_tasks_and_interfaces_and_asks_for_types_of_no_table_once() {
     let task = |id: &str| format!("{}/{id}", CLUSTER.replace(":cluster", ":task"));
     let answers = Answers::new()
         .on("DescribeClusters", |_| {
@@ -174,17 +212,18 @@ async fn an_audit_finds_the_tasks_that_are_being_stopped_and_types_of_no_table_a
             Script::json(json!({"tasks": tasks, "failures": []}))
         })
         .on("DescribeInstanceTypes", types)
-        .on("DescribeAutoScalingGroups", |_| {
-            Script::xml(
-                "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups/>\
-                 </DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>",
-            )
-        })
+        .on("DescribeAutoScalingGroups", |_| no_groups())
         .on("DescribeInstanceStatus", |_| {
             Script::xml("<DescribeInstanceStatusResponse><instanceStatusSet/></DescribeInstanceStatusResponse>")
-        });
+        })
+        .on("DescribeInstances", |_| instances());
     let (cloud, serving) = cloud(answers).await;
     let first = swept(&cloud).await;
+    let attached = first.iter().flat_map(|sweep| &sweep.found).filter_map(|it| match &it.fact {
+        Fact::Interfaces(fact) => Some((fact.instance_id.as_ref(), fact.attached)),
+        _ => None,
+    });
+    assert_eq!(attached.collect::<Vec<_>>(), [(MACHINE, 1)]);
     let tasks = first.iter().find(|sweep| matches!(sweep.scope, Scope::ClusterTasks(_))).unwrap();
     let held = tasks.found.iter().filter(
         |it| matches!(&it.fact, Fact::Task(task) if task.last_status == TaskStatus::Deprovisioning && !task.desired_running),

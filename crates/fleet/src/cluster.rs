@@ -26,6 +26,8 @@ pub struct Cluster {
     pub groups: Vec<Name>,
     /// Its capacity providers with an Auto Scaling group, as last described.
     pub providers: Vec<Provider>,
+    /// Whether all of its capacity providers were described when it was last looked at.
+    pub providers_told: bool,
 }
 
 /// A capacity provider that launches machines by an Auto Scaling group.

@@ -3,7 +3,7 @@
 use crate::{policy::Policy, state::Fleet};
 
 /// What a snapshot begins with: a mark and the version of the format.
-const MARK: [u8; 8] = *b"musterS5";
+const MARK: [u8; 8] = *b"musterS6";
 
 /// Why a snapshot could not be read. The engine then replays the journal from its beginning.
 #[derive(Debug, thiserror::Error)]
@@ -28,5 +28,6 @@ pub fn load(bytes: &[u8], policy: Policy) -> Result<Fleet, Unreadable> {
         .ok_or_else(|| Unreadable("it does not begin as a snapshot of this format does".to_owned()))?;
     let mut fleet: Fleet = postcard::from_bytes(packed).map_err(|error| Unreadable(error.to_string()))?;
     fleet.policy = policy;
+    fleet.repairs.trials.recount();
     Ok(fleet)
 }

@@ -115,6 +115,7 @@ impl Fleet {
             first_seen: now,
             groups: Vec::new(),
             providers: Vec::new(),
+            providers_told: false,
         })
     }
 

@@ -25,6 +25,7 @@ pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect>
     let woken_before = fleet.timers.first();
     fleet.keep_heartbeat();
     let mut effects = Vec::new();
+    fleet.repairs.trials.forget(fleet.now);
     fleet.keep_routes(&mut effects);
     fleet.keep_rounds();
     match input {

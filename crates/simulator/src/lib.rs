@@ -39,6 +39,7 @@ pub mod face;
 pub mod faults;
 pub mod figures;
 pub mod judges;
+mod map;
 pub mod metric;
 pub mod pattern;
 pub mod queue;

@@ -1,8 +1,6 @@
 //! The documented token buckets of the ECS API (spec C.7): per account and region, shared by all actions of a category.
 
-use std::collections::HashMap;
-
-use crate::{clock::Moment, world::PlaceId};
+use crate::{clock::Moment, map::HashMap, world::PlaceId};
 
 /// A category of actions that share a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -234,3 +234,19 @@ fn a_host_that_its_group_protects_from_scale_in_stays() {
     let (_, _, told) = live(&story("3h", &format!("{SPARE}\nprotected = true"), ""), keep(declared));
     assert!(told.calls.is_empty(), "{:#?}", told.story());
 }
+
+#[test]
+fn a_service_that_is_nowhere_is_said_once_and_nothing_else_is_done() {
+    let (_, turn, told) = live(&story("60m", OURS, ""), keep(json!({ "of": "service:apii" })));
+    let opened: Vec<_> = told.records.iter().filter(|(_, it)| it["trouble"] == "no-room").collect();
+    assert_eq!(opened.len(), 1, "{:#?}", told.story());
+    assert!(told.decided("there is none in cluster prod: is its name misspelt"), "{:#?}", told.story());
+    assert!(told.calls.is_empty() && turn.fleet().counts(turn.last_at()).open_cases == 1, "{:#?}", told.story());
+}
+
+#[test]
+fn of_several_clusters_one_alone_need_have_the_service() {
+    let other = "[[cluster]]\nname = \"edge\"\nhosts = 2\n";
+    let (_, _, told) = live(&story("40m", OURS, other), keep(json!({})));
+    assert!(!told.records.iter().any(|(_, it)| it["trouble"] == "no-room"), "{:#?}", told.story());
+}

@@ -364,6 +364,20 @@ fn status_checks_alone_end_no_host_whose_agent_answers() {
     assert!(simulation.world.machines.iter().all(|machine| machine.state == MachineState::Running));
 }
 
+/// I3: who speaks against a machine is heard again just before it is rebooted, however long the decision waited.
+#[test]
+fn a_reboot_hears_its_second_witness_again() {
+    let cut = "[[at]]\ntime = \"20m\"\ndo = \"network-cut\"\nhost = \"prod/2\"\nfor = \"60m\"\n";
+    let ladder = json!({ "rules": [{ "troubles": ["agent-away"], "ladder": [{ "remedy": "reboot" }] }] });
+    let (_, _, told) = live(&story(cut), act(ladder));
+    let reboots: Vec<_> = told.calls.iter().filter(|(_, _, intent, _)| intent.act.word() == "reboot").collect();
+    assert!(!reboots.is_empty(), "{:?} {:#?}", told.acts(), told.decisions());
+    for (_, _, intent, _) in reboots {
+        let looks = format!("{:?}", intent.rereads());
+        assert!(intent.expects.second_witness && looks.contains("Pings"), "{looks}");
+    }
+}
+
 /// containers-roadmap #2467: how long a drain may take is a line of the policy, by cluster.
 #[test]
 fn each_cluster_has_its_own_deadline_for_a_drain() {

@@ -19,6 +19,7 @@ impl Fleet {
         let cluster = self.cluster_mut(&fact.arn);
         cluster.status = Some(status);
         cluster.registered_hosts = fact.registered_hosts;
+        cluster.providers_told = fact.providers_told;
     }
 
     pub(super) fn apply_cluster_missing(&mut self, arn: &str, effects: &mut Vec<Effect>) {

@@ -199,12 +199,16 @@ impl Fleet {
 
     fn forget_pool(&mut self, key: PoolKey, effects: &mut Vec<Effect>) {
         let Some(kept) = self.keeping.pools.get(&key) else { return };
-        let ending = kept.ending;
-        for case in self.cases_from(kept.first_case) {
-            self.close_case(case, "nobody declares this headroom any more", effects);
+        let (ending, first_case) = (kept.ending, kept.first_case);
+        let why = match self.keep_of(key) {
+            Some(_) => "another group keeps this headroom now",
+            None => "nobody declares this headroom any more",
+        };
+        for case in self.cases_from(first_case) {
+            self.close_case(case, why, effects);
         }
         if let Some((slot, id)) = ending {
-            self.let_stay(slot, id, "nobody declares this headroom any more", effects);
+            self.let_stay(slot, id, why, effects);
         }
         self.keeping.pools.remove(&key);
     }
@@ -232,10 +236,24 @@ impl Fleet {
                 self.want_demand(cluster, of);
                 if self.keeping.demands.get(&(cluster, of)).is_some_and(|demand| demand.wanted.is_some()) {
                     self.pools_of(&keep, cluster, of, &mut pools);
+                } else if self.is_nowhere(&keep, of, cluster) {
+                    pools.insert(PoolKey { cluster, of, group: None }, Vec::new());
                 }
             }
         }
         pools
+    }
+
+    /// Whether no cluster that a declaration is about has what it declares room for, and all have been asked: a name is
+    /// misspelt, or the service is gone. It is said once, of the first of these clusters.
+    fn is_nowhere(&self, keep: &Keep, of: Name, cluster: Name) -> bool {
+        let mut about = self.clusters.values().filter(|it| keep.is_about(self.short(it.arn))).peekable();
+        let is_first = about.peek().is_some_and(|first| first.arn == cluster);
+        is_first
+            && about.all(|it| {
+                let demand = self.keeping.demands.get(&(it.arn, of));
+                demand.is_some_and(|demand| demand.told_at != 0 && demand.wanted.is_none())
+            })
     }
 
     fn pools_of(&mut self, keep: &Keep, cluster: Name, of: Name, pools: &mut BTreeMap<PoolKey, Vec<Name>>) {
@@ -302,9 +320,14 @@ impl Fleet {
         let now = self.now;
         let group = self.keeping.groups.entry(name).or_default();
         if now - group.told_at >= older_than && now - group.asked_at >= ASK_AGAIN_MS {
-            group.asked_at = now;
-            self.wanted.groups.insert(name);
+            self.ask_group(name);
         }
+    }
+
+    /// Asks for a group now: a case waits for the answer.
+    pub(crate) fn ask_group(&mut self, name: Name) {
+        self.keeping.groups.entry(name).or_default().asked_at = self.now;
+        self.wanted.groups.insert(name);
     }
 
     /// Believes what was told of a group as a whole.

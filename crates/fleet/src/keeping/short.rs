@@ -86,7 +86,7 @@ impl Fleet {
             case.asked_at = now;
         }
         if let Some(group) = key.group {
-            self.want_group(group, 1);
+            self.ask_group(group);
         }
     }
 

@@ -126,6 +126,9 @@ impl Fleet {
             self.is_empty(key, host)?;
             self.is_unprotected(key, host)?;
         }
+        if let Some(untold) = self.providers_untold(key) {
+            return Err(untold);
+        }
         if self.keep_of(key).is_none_or(|keep| !keep.declared.scale_in) {
             return Err("no host is to go any more".to_owned());
         }

@@ -49,6 +49,10 @@ impl Fleet {
         if cluster.looked_at == 0 || self.now - cluster.looked_at > stale_ms || cluster.trouble.is_some() {
             return None;
         }
+        if let Some(nothing) = self.nothing_to_keep(key, keep) {
+            let decision = Decision::Hold { because: nothing.clone(), until: None };
+            return Some(Weighed { pool: Pool::default(), decision, memory, short: Some(nothing) });
+        }
         let pool = self.pool(key, keep, kept)?;
         let decision = decide(&keep.declared, &pool, &mut memory, stamp(self.now));
         let decision = self.restrict(key, keep, kept, &pool, decision);
@@ -56,11 +60,37 @@ impl Fleet {
         Some(Weighed { pool, decision, memory, short })
     }
 
+    /// That what room is declared for does not exist, in a sentence.
+    fn nothing_to_keep(&self, key: PoolKey, keep: &Keep) -> Option<String> {
+        let demand = self.keeping.demands.get(&(key.cluster, key.of))?;
+        let told = demand.told_at != 0 && self.now - demand.told_at <= STALE_MS;
+        if !told || demand.wanted.is_some() {
+            return None;
+        }
+        let what = match keep.of.split_once(':') {
+            Some(("service", name)) => format!("service {name}"),
+            _ => format!("task definition {}", keep.of.rsplit(':').next().unwrap_or_default()),
+        };
+        let about = self.clusters.values().filter(|it| keep.is_about(self.short(it.arn))).count();
+        let place = match about {
+            1 => format!("cluster {}", self.short(key.cluster)),
+            several => format!("any of the {several} clusters that this is about"),
+        };
+        Some(format!(
+            "headroom is declared for {what}, and there is none in {place}: is its name misspelt in [[headroom]]?"
+        ))
+    }
+
     /// What the keeper cannot know: that it is not clear which group is meant, that somebody has refused, or that another
     /// pool of the same group is being served.
     fn restrict(&self, key: PoolKey, keep: &Keep, kept: &Kept, pool: &Pool, decision: Decision) -> Decision {
         let hold = |because: String, until: Option<Millis>| Decision::Hold { because, until: until.map(stamp) };
-        let Some(short) = pool.shortage(keep.declared.copies) else { return decision };
+        let Some(short) = pool.shortage(keep.declared.copies) else {
+            return match (&decision, self.providers_untold(key)) {
+                (Decision::End { .. }, Some(untold)) => hold(untold, None),
+                _ => decision,
+            };
+        };
         if key.group.is_none() {
             let names: Vec<&str> =
                 self.candidates(keep, key.cluster, key.of).into_iter().map(|group| self.group_name(group)).collect();
@@ -72,6 +102,9 @@ impl Fleet {
         }
         if !matches!(decision, Decision::Raise { .. }) {
             return decision;
+        }
+        if let Some(untold) = self.providers_untold(key) {
+            return hold(format!("{short}; {untold}"), None);
         }
         if kept.not_before > self.now {
             return hold(format!("{short}, but the last step was refused: {}", kept.refused), Some(kept.not_before));
@@ -93,6 +126,17 @@ impl Fleet {
             return hold(format!("{short}; the group is being made larger for something else"), None);
         }
         decision
+    }
+
+    /// That it is not known who sizes the pool's group: a capacity provider of any cluster beside it may, and nobody has said
+    /// what it does.
+    pub(crate) fn providers_untold(&self, key: PoolKey) -> Option<String> {
+        let place = self.clusters.get(&key.cluster)?.place;
+        let untold = self.clusters.values().find(|it| it.place == place && it.looked_at != 0 && !it.providers_told)?;
+        let name = self.short(untold.arn);
+        Some(format!(
+            "whether managed scaling sizes the group is not known: the capacity providers of cluster {name} were not described"
+        ))
     }
 
     /// The name of a group, without its place.

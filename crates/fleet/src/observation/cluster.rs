@@ -19,6 +19,9 @@ pub struct ClusterFact<'a> {
     /// Names of the capacity providers.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub capacity_providers: Vec<Text<'a>>,
+    /// Whether each of them has been described as well, so that it is known which groups ECS sizes itself.
+    #[serde(default)]
+    pub providers_told: bool,
 }
 
 /// A capacity provider of Auto Scaling type: its group's machines are meant for the cluster.

@@ -288,8 +288,9 @@ impl Fleet {
             Remedy::RestartAgent => (Act::RestartAgent, expects, COMMAND_SECS),
             Remedy::RestartRuntime => (Act::RestartRuntime, expects, COMMAND_SECS),
             Remedy::Reboot => {
-                let expects = Expects { machine_running: !external, ..expects };
-                (Act::Reboot, expects, COMMAND_SECS)
+                let unhealed = self.cases.get(slot).is_some_and(|case| case.work().unhealed_at != 0);
+                let second_witness = expects.agent_away && !unhealed;
+                (Act::Reboot, Expects { machine_running: !external, second_witness, ..expects }, COMMAND_SECS)
             }
             Remedy::Deregister => {
                 (Act::Deregister, Expects { agent_away: true, machine_gone: true, ..expects }, CALL_SECS)

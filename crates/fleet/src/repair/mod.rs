@@ -40,7 +40,7 @@ use crate::{
 use arrival::Arrival;
 use plan::Repair;
 use restraint::Stop;
-use trial::Trial;
+use trial::Trials;
 
 /// Everything that is kept about remedies besides the cases themselves.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub struct Repairs {
     /// Machines that were taken for one of those, latest last.
     pub(crate) arrived: VecDeque<Slot>,
     /// How remedies ended lately, oldest first.
-    pub(crate) trials: VecDeque<Trial>,
+    pub(crate) trials: Trials,
     /// Restarts of the last day by machine or host: nobody is restarted for ever.
     pub(crate) restarts: VecDeque<(Millis, Key)>,
     /// Undoing that failed and is tried again.

@@ -1,6 +1,8 @@
 //! What was learned from remedies that were tried: a remedy that keeps failing in one cohort is not tried there again
 //! and again. The cohort alone pauses, one trial at a time shows whether it has mended, and a success lifts the pause.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -33,12 +35,83 @@ pub(crate) struct Trial {
     pub(crate) values: [Option<Name>; 9],
 }
 
-/// The failures of one cohort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The trials that still count, and what they come to. Thousands of cases that wait may each ask about nine cohorts at
+/// once: the counts are made when a trial comes or goes, and not when somebody asks.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Trials {
+    /// Oldest first.
+    log: VecDeque<Trial>,
+    /// Made from the log; a snapshot holds the log alone.
+    #[serde(skip)]
+    counts: BTreeMap<(Remedy, CohortKey), Counts>,
+    #[serde(skip)]
+    in_all: BTreeMap<Remedy, Failures>,
+}
+
+/// The trials of one remedy in one cohort.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    since_success: Failures,
+    has_helped: bool,
+    all: Failures,
+}
+
+/// How often something was tried, and how often in vain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Failures {
     failed: usize,
     tried: usize,
     last_failed_at: Millis,
+}
+
+impl Failures {
+    fn count(&mut self, trial: &Trial) {
+        self.tried += 1;
+        if !trial.helped {
+            self.failed += 1;
+            self.last_failed_at = self.last_failed_at.max(trial.at);
+        }
+    }
+}
+
+impl Trials {
+    fn push(&mut self, trial: Trial) {
+        while self.log.len() >= MOST_TRIALS {
+            self.log.pop_front();
+        }
+        self.log.push_back(trial);
+        self.recount();
+    }
+
+    /// Forgets what has counted long enough.
+    pub(crate) fn forget(&mut self, now: Millis) {
+        let before = self.log.len();
+        while self.log.front().is_some_and(|trial| now - trial.at > REMEMBERED_MS) {
+            self.log.pop_front();
+        }
+        if self.log.len() != before {
+            self.recount();
+        }
+    }
+
+    /// Makes the counts anew, as after a snapshot was read.
+    pub(crate) fn recount(&mut self) {
+        self.counts.clear();
+        self.in_all.clear();
+        for trial in self.log.iter().rev() {
+            self.in_all.entry(trial.remedy).or_default().count(trial);
+            for (shared, value) in Trait::ALL.iter().zip(trial.values) {
+                let Some(value) = value else { continue };
+                let counts = self.counts.entry((trial.remedy, (*shared, value))).or_default();
+                counts.all.count(trial);
+                // A success wipes out what failed before.
+                counts.has_helped |= trial.helped;
+                if !counts.has_helped {
+                    counts.since_success.count(trial);
+                }
+            }
+        }
+    }
 }
 
 impl Fleet {
@@ -70,12 +143,7 @@ impl Fleet {
 
     /// Notes how a remedy has ended.
     pub(crate) fn note_trial(&mut self, remedy: Remedy, values: [Option<Name>; 9], helped: bool) {
-        let at = self.now;
-        let trials = &mut self.repairs.trials;
-        while trials.len() >= MOST_TRIALS || trials.front().is_some_and(|trial| at - trial.at > REMEMBERED_MS) {
-            trials.pop_front();
-        }
-        trials.push_back(Trial { at, remedy, helped, values });
+        self.repairs.trials.push(Trial { at: self.now, remedy, helped, values });
     }
 
     /// The sentence that forbids a remedy to a subject because of its cohort, if one does.
@@ -133,36 +201,16 @@ impl Fleet {
         worst.map(|(_, key, failures)| (key, failures))
     }
 
-    /// The trials of a cohort since its last success: a success wipes out what failed before.
+    /// The trials of a cohort since its last success.
     fn trials_inside(&self, remedy: Remedy, key: CohortKey) -> Failures {
-        self.count_trials(remedy, |values| values[key.0 as usize] == Some(key.1), true)
+        self.repairs.trials.counts.get(&(remedy, key)).map(|counts| counts.since_success).unwrap_or_default()
     }
 
+    /// The trials of all others, whenever. The last failure is that of all.
     fn trials_outside(&self, remedy: Remedy, key: CohortKey) -> Failures {
-        self.count_trials(remedy, |values| values[key.0 as usize] != Some(key.1), false)
-    }
-
-    fn count_trials(
-        &self,
-        remedy: Remedy,
-        belongs: impl Fn(&[Option<Name>; 9]) -> bool,
-        since_success: bool,
-    ) -> Failures {
-        let mut failures = Failures { failed: 0, tried: 0, last_failed_at: 0 };
-        for trial in self.repairs.trials.iter().rev() {
-            if trial.remedy != remedy || self.now - trial.at > REMEMBERED_MS || !belongs(&trial.values) {
-                continue;
-            }
-            if trial.helped && since_success {
-                break;
-            }
-            failures.tried += 1;
-            if !trial.helped {
-                failures.failed += 1;
-                failures.last_failed_at = failures.last_failed_at.max(trial.at);
-            }
-        }
-        failures
+        let all = self.repairs.trials.in_all.get(&remedy).copied().unwrap_or_default();
+        let own = self.repairs.trials.counts.get(&(remedy, key)).map(|counts| counts.all).unwrap_or_default();
+        Failures { failed: all.failed - own.failed, tried: all.tried - own.tried, ..all }
     }
 
     fn cohort_name(&self, key: CohortKey) -> String {
@@ -204,6 +252,15 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_remembers_what_failed() {
+        let (mut fleet, bad, _) = fleet();
+        fleet.note_trial(Remedy::Replace, values(bad), false);
+        fleet.note_trial(Remedy::Replace, values(bad), false);
+        let again = crate::snapshot::load(&crate::snapshot::save(&fleet), Policy::default()).unwrap();
+        assert!(again.guiltiest(Remedy::Replace, &values(bad)).is_some());
+    }
+
+    #[test]
     fn a_success_lifts_the_pause_and_time_wears_it_off() {
         let (mut fleet, bad, _) = fleet();
         fleet.note_trial(Remedy::Replace, values(bad), false);
@@ -214,6 +271,7 @@ mod tests {
         fleet.note_trial(Remedy::Replace, values(bad), false);
         fleet.note_trial(Remedy::Replace, values(bad), false);
         fleet.now += REMEMBERED_MS + 1;
+        fleet.repairs.trials.forget(fleet.now);
         assert_eq!(fleet.guiltiest(Remedy::Replace, &values(bad)), None);
     }
 }

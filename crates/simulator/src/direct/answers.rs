@@ -114,6 +114,7 @@ fn clusters(simulation: &mut Simulation, place: PlaceId) -> Answered {
             status: Text::Borrowed("ACTIVE"),
             registered_hosts: Some(cluster.hosts.len() as u32),
             capacity_providers: cluster.capacity_providers.iter().map(|it| Text::Owned(it.name.clone())).collect(),
+            providers_told: true,
         }));
         for provider in &cluster.capacity_providers {
             let Some(group) = world.group(provider.group) else { continue };

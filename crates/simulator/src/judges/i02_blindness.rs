@@ -95,9 +95,12 @@ fn blind_cohort(
 }
 
 /// The machine was there, running and registered at that moment, as far as the world can still tell: one that was stopped
-/// is away for a reason of its own.
+/// is away for a reason of its own, and one that ECS could not register was never there.
 fn registered_at(world: &World, machine: &Machine, at: Moment) -> bool {
     let Some(host) = machine.host.and_then(|host| world.host(host)) else { return false };
+    if host.said.status == HostStatus::RegistrationFailed {
+        return false;
+    }
     let gone_before = host.said.status == HostStatus::Inactive && host.said.updated_at <= at;
     let ended_before = [machine.ending_since, machine.stopped_since].into_iter().flatten().any(|since| since <= at);
     host.registered_at <= at && !gone_before && !ended_before

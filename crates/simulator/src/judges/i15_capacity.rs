@@ -8,6 +8,7 @@ use super::{Conditions, History, Violation, history::text};
 use crate::{
     clock::{MINUTE, Moment},
     direct::answers::listed_hosts,
+    map::HashMap,
     world::{ClusterId, HostId, Scaled, Scaler, World, placement::Protocol},
 };
 
@@ -133,9 +134,10 @@ pub fn judge_accounting(world: &World, headroom: &[Value]) -> Vec<Violation> {
             continue;
         };
         let shown = view.get("hosts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let shown: HashMap<&str, &Value> = shown.iter().map(|view| (text(view, "arn"), view)).collect();
         for host in listed_hosts(world, ClusterId(number as u32)) {
             let arn = world.host_arn(host);
-            match shown.iter().find(|view| text(view, "arn") == arn) {
+            match shown.get(arn.as_str()) {
                 None => wrong(format!("nothing is said of the room on {arn}")),
                 Some(view) => {
                     judge_host(world, host, view).into_iter().for_each(|what| wrong(format!("{arn}: {what}")))

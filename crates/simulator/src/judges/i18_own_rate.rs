@@ -1,13 +1,16 @@
 //! I18, own rate: what the core asks to see stays within what may be asked in one call, and does not turn into a storm;
 //! what fails is tried again a few times, and then another way is taken.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{
     Conditions, History, Violation,
     history::{self, CaseKey},
 };
-use crate::clock::{HOUR, Moment, SECOND};
+use crate::{
+    clock::{HOUR, Moment, SECOND},
+    map::HashMap,
+};
 
 /// A tenth of the refill of the tightest bucket a look may draw from (20 a second, spec C.7), over an hour and for each
 /// service.
@@ -32,7 +35,7 @@ fn service_of(kind: &str) -> &'static str {
 pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
     let mut found = tries(history);
     let mut wrong = |at: Moment, what: String| found.push(Violation { invariant: "I18", at, what });
-    let mut last: HashMap<(u8, &str, &str), [Moment; 3]> = HashMap::new();
+    let mut last: HashMap<(u8, &str, &str), [Moment; 3]> = HashMap::default();
     for asked in &history.looks {
         let most = if asked.kind == "pings" { 50 } else { 100 };
         if asked.ids.is_empty() || asked.ids.len() > most {

@@ -3,7 +3,7 @@
 
 use super::{Conditions, History, TruthLog, Violation, history, i01_budget, plain::glob};
 use crate::{
-    clock::{MINUTE, Moment, SECOND},
+    clock::{HOUR, MINUTE, Moment, SECOND},
     world::{HostId, HostStatus, Lifecycle, Machine, MachineState, Process, World},
 };
 
@@ -123,9 +123,12 @@ fn excused(
             let held = noted.record["decision"]["hold"]["because"].to_string();
             history::would(&noted.record) == Some("tell-someone")
                 || ["are away at once", "did not help"].iter().any(|words| held.contains(words))
+                // The hour of a budget is longer than any wait; that it is used up must show in what was done.
+                || held.contains("within the last hour") && disturbed_within_the_hour(history, conditions.ended)
         })
     });
     plain.mode(cluster, "agent-away") != "act"
+        || fails_in_its_group(world, history, machine, remedy)
         || !on_ladder
         || windows
         || no_budget
@@ -133,6 +136,26 @@ fn excused(
         || spoken
         || doubted
         || told
+}
+
+/// The same remedy was given up on two hosts of the same group: it is tried one at a time, after
+/// ever longer waits, and not on this host in the time that the run has left. Its decision may name what else held it
+/// first.
+fn fails_in_its_group(world: &World, history: &History, machine: &Machine, remedy: &str) -> bool {
+    let Some(group) = &machine.group else { return false };
+    let cases = history.cases();
+    let given_up = history.records.iter().filter(|noted| {
+        let case = noted.case().and_then(|key| cases.get(&key));
+        let of = case.and_then(|life| TruthLog::host_of(world, &life.subject)).and_then(|id| world.host(id));
+        let same = of.and_then(|host| world.machine(host.machine)).is_some_and(|it| it.group.as_ref() == Some(group));
+        noted.kind() == "abandoned" && noted.record["remedy"] == remedy && same
+    });
+    given_up.count() >= 2
+}
+
+/// Something was done to a host in the last hour of the run.
+fn disturbed_within_the_hour(history: &History, ended: Moment) -> bool {
+    history.calls.iter().any(|call| call.was_made() && call.disturbs() && ended.since(call.at) <= HOUR)
 }
 
 /// When the run should end that began to heal at `healed`.

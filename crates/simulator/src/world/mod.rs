@@ -25,7 +25,7 @@ mod scheduler;
 pub mod service;
 mod tasks;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 pub use change::{Change, Truth, What};
 pub use cluster::{CapacityProvider, Cluster, Insights, ManagedScaling};
@@ -46,7 +46,7 @@ pub use service::{
     TaskStatus,
 };
 
-use crate::{clock::Moment, seed::Streams};
+use crate::{clock::Moment, map::HashMap, seed::Streams};
 
 /// No task: the end of a chain.
 pub(crate) const NO_TASK: u32 = u32::MAX;
@@ -220,7 +220,7 @@ impl World {
             happened: Vec::new(),
             keep_truth: false,
             memory_ms: 0,
-            earlier: HashMap::new(),
+            earlier: HashMap::default(),
             agenda: agenda::Agenda::default(),
             away: VecDeque::new(),
             silent: false,

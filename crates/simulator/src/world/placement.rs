@@ -1,9 +1,8 @@
 //! What a task asks of the host it is placed on, apart from CPU and memory: ports, GPUs, attributes, constraints, and in
 //! which order hosts are preferred (spec A.8, C.3, C.4).
 
-use std::collections::HashMap;
-
 use super::query::Query;
+use crate::map::HashMap;
 
 /// Protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -229,7 +228,7 @@ pub(crate) struct PortSets {
 impl Default for PortSets {
     fn default() -> Self {
         let empty: Box<[HostPort]> = Box::new([]);
-        Self { sets: vec![empty.clone()], numbers: HashMap::from([(empty, 0)]) }
+        Self { sets: vec![empty.clone()], numbers: HashMap::from_iter([(empty, 0)]) }
     }
 }
 

@@ -6,7 +6,7 @@
 mod beliefs;
 mod opinion;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use engine::ports::{Body, Entry, Input, Record, Sweep, observation::Ec2State};
 use serde_json::Value;
@@ -16,7 +16,10 @@ use super::{
     history::{act_word, chosen, result_word, text},
     plain::Plain,
 };
-use crate::clock::{HOUR, Moment};
+use crate::{
+    clock::{HOUR, Moment},
+    map::{HashMap, HashSet},
+};
 
 #[derive(Clone, Debug, Default)]
 struct Host {
