@@ -6,6 +6,8 @@ mod support;
 use std::collections::BTreeMap;
 
 use query::{Engine, EngineConfig, QueryFailed, Request, codec};
+use telemetry::{Class, Store, StoreConfig, event::Event};
+
 use support::{Case, Fixtures, cases, fixtures, in_files, in_memory, records_of, request, same, store_in};
 
 fn engine() -> Engine {
@@ -82,6 +84,51 @@ async fn every_case_comes_out_of_files() {
             let group = in_files(&in_memory(&fixtures.account, &group, &stream, &records), dir.path(), 2);
             let request = Request { store: Some(store_in(dir.path())), ..request(&case.query, group, fixtures) };
             rows(engine, request).await
+        })
+        .await,
+    );
+}
+
+#[tokio::test]
+async fn every_case_comes_out_of_a_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let known = fixtures();
+    let (start_ms, end_ms) = (known.start.as_millisecond(), known.end.as_millisecond());
+    let config = StoreConfig { account: known.account.clone(), ..StoreConfig::new(dir.path()) };
+    let store = Store::open(config, start_ms).await.unwrap();
+    let mut made: BTreeMap<(String, Vec<support::Record>), String> = BTreeMap::new();
+    for case in cases().iter().filter(|case| !case.is_refused()) {
+        let (group, stream, mut records) = records_of(case, &known);
+        let key = (group.clone(), records.clone());
+        if made.contains_key(&key) {
+            continue;
+        }
+        let name = if case.fixture.is_some() { group } else { format!("{group}/{}", made.len()) };
+        store.create_group(&name, Class::Standard, start_ms - 1).await.unwrap();
+        records.sort_by_key(|(time, _)| *time);
+        let event =
+            |(timestamp_ms, message): &support::Record| Event { timestamp_ms: *timestamp_ms, message: message.clone() };
+        let events: Vec<Event> = records.iter().map(event).collect();
+        // The first half is in a file, the rest in memory.
+        let (sealed, fresh) = events.split_at(events.len() / 2);
+        for (events, seal) in [(sealed, true), (fresh, false)] {
+            if !events.is_empty() {
+                let put = store.put(&name, &stream, events.to_vec(), end_ms).await.unwrap();
+                assert_eq!(put.accepted, events.len());
+            }
+            if seal {
+                store.seal_all().await.unwrap();
+            }
+        }
+        made.insert(key, name);
+    }
+    check(
+        every_case(async |engine, case, fixtures| {
+            let (group, _, records) = records_of(case, fixtures);
+            let name = made[&(group, records)].clone();
+            let mut groups = store.snapshot(&[name]).unwrap();
+            let request = request(&case.query, groups.remove(0), fixtures);
+            rows(engine, Request { store: Some(store.object_store()), ..request }).await
         })
         .await,
     );

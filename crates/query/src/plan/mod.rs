@@ -22,7 +22,7 @@ use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
 use datafusion::{
     common::{Result, plan_err},
-    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr},
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Partitioning, SortExpr},
 };
 use insights::{
     Checked,
@@ -228,6 +228,8 @@ impl<'p> Pipeline<'p> {
             let once = self.operation(Operation::Once, vec![operand.value_of_condition()]);
             let flat = operand.is_flat;
             let name = self.add(once)?;
+            // A node that no optimizer puts two projections together across.
+            self.build(|plan| plan.repartition(Partitioning::RoundRobinBatch(1)))?;
             Operand { is_flat: flat, ..Operand::column(&name, operand.kind) }
         } else {
             operand
