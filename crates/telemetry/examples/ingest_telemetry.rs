@@ -198,6 +198,8 @@ async fn store(path: &Path, dir: &Path, merged: bool) -> Result<(), Box<dyn Erro
     store.seal_all().await?;
     if merged {
         store.maintain(now_ms + 2 * 86_400_000).await?;
+        // An hour later the files are gone that were merged.
+        store.maintain(now_ms + 2 * 86_400_000 + 3_600_000).await?;
     }
     let stored: u64 = store.groups(None).iter().map(|group| group.stored_bytes).sum();
     print(if merged { "merged" } else { "store" }, rows, start, used, stored)

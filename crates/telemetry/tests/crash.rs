@@ -1,4 +1,5 @@
 //! A process that takes events in is killed, again and again.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

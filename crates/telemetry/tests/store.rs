@@ -1,4 +1,5 @@
 //! A store from outside.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -10,15 +10,15 @@ use telemetry::{Store, field, shape::message_column, snapshot::Group};
 
 /// An event as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
-    pub number: i64,
-    pub stream: String,
-    pub timestamp_ms: i64,
-    pub message: String,
+pub(crate) struct Row {
+    pub(crate) number: i64,
+    pub(crate) stream: String,
+    pub(crate) timestamp_ms: i64,
+    pub(crate) message: String,
 }
 
 /// All events of a group, by number.
-pub async fn rows(store: &Store, group: &str) -> Vec<Row> {
+pub(crate) async fn rows(store: &Store, group: &str) -> Vec<Row> {
     let group = store.snapshot(&[group.to_owned()]).unwrap().remove(0);
     let mut rows = Vec::new();
     for batch in &group.batches {
@@ -39,7 +39,7 @@ pub async fn rows(store: &Store, group: &str) -> Vec<Row> {
 }
 
 /// The batches of a file.
-pub async fn file_batches(store: &Store, path: &str) -> Vec<RecordBatch> {
+pub(crate) async fn file_batches(store: &Store, path: &str) -> Vec<RecordBatch> {
     let (objects, _) = store.object_store();
     let bytes = objects.get(&Path::from(path)).await.unwrap().bytes().await.unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
