@@ -61,6 +61,10 @@ impl From<DataFusionError> for QueryFailed {
 impl QueryFailed {
     /// What an error of the engine means, where a query may have so much memory.
     pub(crate) fn of(error: &DataFusionError, limit_bytes: usize) -> Self {
+        // The engine has no kind of its own for a disk that is full of what did not fit into memory.
+        if let Some(detail) = error.strip_backtrace().lines().find(|line| line.contains("max_temp_directory_size")) {
+            return Self::Memory { limit_bytes, detail: detail.to_owned() };
+        }
         match error.find_root() {
             DataFusionError::ResourcesExhausted(detail) => {
                 let detail = detail.lines().next().unwrap_or_default().to_owned();
@@ -70,7 +74,7 @@ impl QueryFailed {
             DataFusionError::ObjectStore(error) => Self::Store(error.to_string()),
             DataFusionError::ParquetError(error) => Self::Store(error.to_string()),
             DataFusionError::IoError(error) => Self::Store(error.to_string()),
-            other => Self::Internal(other.strip_backtrace()),
+            _ => Self::Internal(error.strip_backtrace()),
         }
     }
 }

@@ -127,7 +127,8 @@ fn describe(plan: &LogicalPlan, steps: &mut Vec<String>) {
         LogicalPlan::Join(join) => {
             let pairs = join.on.iter().map(|(one, other)| format!("{} = {}", words(one), words(other)));
             let pairs: Vec<String> = pairs.collect();
-            let kind = if join.join_type == JoinType::Left { "beside each row, where there is one, puts" } else { "joins" };
+            let kind =
+                if join.join_type == JoinType::Left { "beside each row, where there is one, puts" } else { "joins" };
             format!("{kind} the rows with {}", if pairs.is_empty() { "all".to_owned() } else { pairs.join(" and ") })
         }
         LogicalPlan::Union(union) => format!("puts {} sources together", union.inputs.len()),

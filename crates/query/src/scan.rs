@@ -123,7 +123,8 @@ impl TableProvider for Scan {
                 let count = dealt.len();
                 for (number, file) in files.iter().enumerate() {
                     let known = Arc::new(self.statistics_of(file));
-                    dealt[number % count].push(PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(known));
+                    dealt[number % count]
+                        .push(PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(known));
                 }
                 let config = FileScanConfigBuilder::new(url, Arc::new(source))
                     .with_file_groups(dealt.into_iter().map(FileGroup::new).collect())

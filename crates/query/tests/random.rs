@@ -62,8 +62,23 @@ fn constant(rng: &mut Rng) -> &'static str {
     pick(
         rng,
         &[
-            "0", "1", "45", "200", "5.5", "-3", "2.5", "\"north\"", "\"ERROR\"", "\"200\"", "\"12\"", "\"x\"", "\"\"", "true",
-            "9007199254740993", "1791203400000", "\"2026-10-05 12:30\"",
+            "0",
+            "1",
+            "45",
+            "200",
+            "5.5",
+            "-3",
+            "2.5",
+            "\"north\"",
+            "\"ERROR\"",
+            "\"200\"",
+            "\"12\"",
+            "\"x\"",
+            "\"\"",
+            "true",
+            "9007199254740993",
+            "1791203400000",
+            "\"2026-10-05 12:30\"",
         ],
     )
 }
@@ -105,7 +120,11 @@ fn condition(rng: &mut Rng, depth: u8) -> String {
         3 => format!("{} {comparison} {}", pick(rng, &FIELDS), pick(rng, &FIELDS)),
         4 => {
             let not = pick(rng, &["", "not "]);
-            format!("{} {not}like {}", pick(rng, &FIELDS), pick(rng, &["\"o\"", "/^.o/", "/\\d+/", "\"ERR\"", "/(?i)WARN/"]))
+            format!(
+                "{} {not}like {}",
+                pick(rng, &FIELDS),
+                pick(rng, &["\"o\"", "/^.o/", "/\\d+/", "\"ERR\"", "/(?i)WARN/"])
+            )
         }
         5 => {
             let not = pick(rng, &["", "not "]);
@@ -131,7 +150,11 @@ fn aggregate(rng: &mut Rng) -> String {
         6 => format!("max({})", text(rng)),
         7 => format!("pct({}, {})", number(rng, 0), rng.u8(..=100)),
         8 => format!("{}({})", pick(rng, &["earliest", "latest"]), pick(rng, &FIELDS)),
-        _ => format!("{}({})", pick(rng, &["stddev", "variance", "sortsFirst", "sortsLast", "values"]), pick(rng, &FIELDS)),
+        _ => format!(
+            "{}({})",
+            pick(rng, &["stddev", "variance", "sortsFirst", "sortsLast", "values"]),
+            pick(rng, &FIELDS)
+        ),
     }
 }
 
@@ -160,7 +183,11 @@ fn query(rng: &mut Rng) -> String {
         }
     }
     let field = |rng: &mut Rng| {
-        if known.is_empty() || rng.bool() { pick(rng, &FIELDS).to_owned() } else { known[rng.usize(..known.len())].clone() }
+        if known.is_empty() || rng.bool() {
+            pick(rng, &FIELDS).to_owned()
+        } else {
+            known[rng.usize(..known.len())].clone()
+        }
     };
     if rng.bool() {
         let mut items: Vec<String> = (0..rng.usize(1..4)).map(|at| format!("{} as s{at}", aggregate(rng))).collect();
@@ -223,8 +250,9 @@ fn expected(text: &str, data: &Data) -> (Rows, Printed) {
     rows.truncate(usize::try_from(reference.context.rules.rows(checked.limit, None)).unwrap());
     let printed = rows.iter().map(|fields| {
         let columns = checked.columns.iter();
-        let printed = columns
-            .filter_map(|column| Some((column.name.clone(), fields.get(&column.name)?.print(&reference.context.rules)?)));
+        let printed = columns.filter_map(|column| {
+            Some((column.name.clone(), fields.get(&column.name)?.print(&reference.context.rules)?))
+        });
         sorted_lists(printed.collect())
     });
     (checked.rows, printed.collect())

@@ -82,14 +82,15 @@ impl<G: Gather> Accumulator for Gathering<G> {
 #[derive(Debug)]
 pub(super) struct Extreme {
     greatest: bool,
+    as_number: bool,
     found: Option<(Vec<u8>, Value)>,
     words: bool,
     key: Vec<u8>,
 }
 
 impl Extreme {
-    pub(super) fn new(greatest: bool) -> Self {
-        Self { greatest, found: None, words: false, key: Vec::new() }
+    pub(super) fn new(greatest: bool, as_number: bool) -> Self {
+        Self { greatest, as_number, found: None, words: false, key: Vec::new() }
     }
 
     fn take(&mut self, value: &Value) {
@@ -132,7 +133,7 @@ impl Gather for Extreme {
 
     fn result(&mut self) -> Value {
         match &self.found {
-            Some((_, value)) if self.words => value.clone(),
+            Some((_, value)) if self.words || !self.as_number => value.clone(),
             Some((_, value)) => Value::of_maybe(value.number()),
             None => Value::Null,
         }

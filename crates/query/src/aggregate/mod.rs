@@ -1,7 +1,9 @@
 //! Aggregates of plans that DataFusion has not itself.
 
 mod gather;
+mod nearest;
 mod percentile;
+mod single;
 pub(crate) mod templates;
 
 use std::{
@@ -25,10 +27,17 @@ use crate::{kind::Kind, operation::Setting};
 /// What an aggregate computes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Aggregation {
-    /// The least or the greatest: a number where all look like one, by natural order otherwise.
+    /// The least or the greatest in natural order.
     Extreme {
         /// Which of both.
         greatest: bool,
+        /// Whether it becomes a number, where all values look like one.
+        as_number: bool,
+    },
+    /// The value of the row that happened first or last.
+    Nearest {
+        /// Which of both.
+        latest: bool,
     },
     /// The different values, in natural order.
     Values,
@@ -101,8 +110,10 @@ impl fmt::Debug for Function {
 impl AggregateUDFImpl for Function {
     fn name(&self) -> &str {
         match self.aggregation {
-            Aggregation::Extreme { greatest: false } => "least",
-            Aggregation::Extreme { greatest: true } => "greatest",
+            Aggregation::Extreme { greatest: false, .. } => "least",
+            Aggregation::Extreme { greatest: true, .. } => "greatest",
+            Aggregation::Nearest { latest: false } => "earliest",
+            Aggregation::Nearest { latest: true } => "latest",
             Aggregation::Values => "values",
             Aggregation::TopK(_) => "topk",
             Aggregation::Percentile { .. } => "percentile",
@@ -114,40 +125,53 @@ impl AggregateUDFImpl for Function {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         Ok(match self.aggregation {
+            Aggregation::Nearest { .. } => arguments.first().cloned().unwrap_or(DataType::Null),
             Aggregation::Percentile { .. } => Kind::Number.arrow(),
             _ => Kind::Any.arrow(),
         })
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let kind = match self.aggregation {
-            Aggregation::Percentile { .. } => percentile::state_type(),
-            _ => Kind::Any.arrow(),
+        let kinds = match self.aggregation {
+            Aggregation::Percentile { .. } => vec![percentile::state_type()],
+            Aggregation::Nearest { .. } => {
+                vec![arguments.return_field.data_type().clone(), DataType::Int64, DataType::Int64]
+            }
+            _ => vec![Kind::Any.arrow()],
         };
-        Ok(vec![Arc::new(Field::new(format!("{}[state]", arguments.name), kind, true))])
+        let named = |(number, kind)| Arc::new(Field::new(format!("{}[state {number}]", arguments.name), kind, true));
+        Ok(kinds.into_iter().enumerate().map(named).collect())
     }
 
-    fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let rules = self.setting.rules.clone();
         Ok(match self.aggregation {
-            Aggregation::Extreme { greatest } => Box::new(gather::Gathering(gather::Extreme::new(greatest))),
+            Aggregation::Extreme { greatest, as_number } => {
+                Box::new(gather::Gathering(gather::Extreme::new(greatest, as_number)))
+            }
+            Aggregation::Nearest { latest } => {
+                Box::new(single::Single(nearest::Groups::new(latest, arguments.return_field.data_type().clone())))
+            }
             Aggregation::Values => Box::new(gather::Gathering(gather::Distinct::new(rules))),
             Aggregation::TopK(wanted) => Box::new(gather::Gathering(gather::Frequent::new(wanted, rules))),
             Aggregation::Percentile { billionths, interpolated } => {
-                Box::new(percentile::One::new(percentile::Rank::new(billionths, interpolated)))
+                Box::new(single::Single(percentile::Groups::new(percentile::Rank::new(billionths, interpolated))))
             }
             Aggregation::Patterns => Box::new(gather::Gathering(templates::Templates::new(rules))),
         })
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs<'_>) -> bool {
-        matches!(self.aggregation, Aggregation::Percentile { .. })
+        matches!(self.aggregation, Aggregation::Percentile { .. } | Aggregation::Nearest { .. })
     }
 
-    fn create_groups_accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(&self, arguments: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
         match self.aggregation {
+            Aggregation::Nearest { latest } => {
+                Ok(Box::new(nearest::Groups::new(latest, arguments.return_field.data_type().clone())))
+            }
             Aggregation::Percentile { billionths, interpolated } => {
                 Ok(Box::new(percentile::Groups::new(percentile::Rank::new(billionths, interpolated))))
             }

@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArr
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion::{
-    common::{Result, ScalarValue},
-    logical_expr::{Accumulator, EmitTo, GroupsAccumulator},
+    common::Result,
+    logical_expr::{EmitTo, GroupsAccumulator},
 };
 
 /// The type of what is known of one group: its numbers.
@@ -48,47 +48,6 @@ impl Rank {
         }
         let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(at);
         Some(at + (next - at) * place.fract())
-    }
-}
-
-/// Of one group.
-#[derive(Debug)]
-pub(super) struct One {
-    rank: Rank,
-    numbers: Vec<f64>,
-}
-
-impl One {
-    pub(super) fn new(rank: Rank) -> Self {
-        Self { rank, numbers: Vec::new() }
-    }
-}
-
-impl Accumulator for One {
-    fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
-        self.numbers.extend(columns[0].as_primitive::<Float64Type>().iter().flatten());
-        Ok(())
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::Float64(self.rank.of(&mut self.numbers)))
-    }
-
-    fn size(&self) -> usize {
-        mem::size_of::<Self>() + self.numbers.capacity() * mem::size_of::<f64>()
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let numbers = Float64Array::from(mem::take(&mut self.numbers));
-        let lists = ListArray::try_new(item(), OffsetBuffer::from_lengths([numbers.len()]), Arc::new(numbers), None)?;
-        Ok(vec![ScalarValue::List(Arc::new(lists))])
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        for list in states[0].as_list::<i32>().iter().flatten() {
-            self.numbers.extend(list.as_primitive::<Float64Type>().iter().flatten());
-        }
-        Ok(())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Orders, limits, and the first of each.
 
+use std::sync::Arc;
+
 use datafusion::{
     common::Result,
-    logical_expr::{Expr, ExprFunctionExt, SortExpr, lit},
+    logical_expr::{Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, lit},
 };
 use insights::ast::{FieldRef, Limit, LimitForm, SortKey};
 
@@ -46,12 +48,25 @@ impl Pipeline<'_> {
     }
 
     /// Keeps the first rows of an order; of no order any.
-    pub(super) fn first(&mut self, order: Vec<SortExpr>, rows: usize) -> Result<()> {
-        self.build(
-            |plan| {
-                if order.is_empty() { plan.limit(0, Some(rows)) } else { plan.sort_with_limit(order, Some(rows)) }
-            },
-        )
+    pub(super) fn first(&mut self, mut order: Vec<SortExpr>, rows: usize) -> Result<()> {
+        if order.is_empty() {
+            return self.build(|plan| plan.limit(0, Some(rows)));
+        }
+        // Keys become columns, which are not computed again.
+        for key in &mut order {
+            if !matches!(key.expr, Expr::Column(_)) {
+                let made = column(&self.add(key.expr.clone())?);
+                for known in self.order.iter_mut().filter(|known| known.expr == key.expr) {
+                    known.expr = made.clone();
+                }
+                key.expr = made;
+            }
+        }
+        // The builder would look the keys up below the projection that has just made them.
+        self.build(|plan| {
+            let input = Arc::new(plan.build()?);
+            Ok(LogicalPlanBuilder::new(LogicalPlan::Sort(Sort { expr: order, input, fetch: Some(rows) })))
+        })
     }
 
     pub(super) fn dedup(&mut self, fields: &[FieldRef]) -> Result<()> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use datafusion::{
     common::{Result, ScalarValue, plan_err},
     functions_aggregate::expr_fn as aggregates,
-    logical_expr::{AggregateUDF, Expr, ExprFunctionExt, cast, lit},
+    logical_expr::{AggregateUDF, Expr, cast, lit},
 };
 use insights::{
     ast::{self, Call, ExprKind, FieldRef, Path, Stats},
@@ -211,23 +211,34 @@ impl Pipeline<'_> {
                     kind @ (Kind::Integer | Kind::Number) => (extreme(of.expr), Finish::As(kind)),
                     Kind::Time | Kind::Truth => (extreme(of.number(self.setting())), Finish::As(Kind::Number)),
                     Kind::Text | Kind::Any => (
-                        self.gathered(Aggregation::Extreme { greatest: name == "max" }, vec![of.expr]),
+                        self.gathered(Aggregation::Extreme { greatest: name == "max", as_number: true }, vec![of.expr]),
                         Finish::As(Kind::Any),
                     ),
                 }
             }
             name @ ("sortsFirst" | "sortsLast") => {
-                let order = self.sort_expr(&of(), name == "sortsLast");
-                (first_present(plain(), vec![order])?, Finish::As(of().kind))
+                let of = of();
+                let last = name == "sortsLast";
+                match of.kind {
+                    kind @ (Kind::Integer | Kind::Number | Kind::Time) => {
+                        let extreme = if last { aggregates::max(of.expr) } else { aggregates::min(of.expr) };
+                        (extreme, Finish::As(kind))
+                    }
+                    _ => {
+                        let extreme = Aggregation::Extreme { greatest: last, as_number: false };
+                        (self.gathered(extreme, vec![plain()]), Finish::As(Kind::Any))
+                    }
+                }
             }
             name @ ("earliest" | "latest") => {
-                let descending = name == "latest";
                 let time = self.field(&Path::named("@timestamp"));
-                let mut order = vec![time.order_key(self.setting()).sort(!descending, false)];
-                if let Some(event) = self.scope.get("@event") {
-                    order.push(event.expr.clone().sort(!descending, false));
-                }
-                (first_present(of().value_of_condition(), order)?, Finish::As(of().kind))
+                let time = match time.kind {
+                    Kind::Time | Kind::Integer => time.expr,
+                    _ => cast(time.number(self.setting()), Kind::Integer.arrow()),
+                };
+                let event = self.scope.get("@event").map_or_else(|| lit(0_i64), |it| it.expr.clone());
+                let nearest = Aggregation::Nearest { latest: name == "latest" };
+                (self.gathered(nearest, vec![of().value_of_condition(), time, event]), Finish::As(of().kind))
             }
             "pct" => {
                 let rank = match call.arguments.get(1) {
@@ -326,11 +337,6 @@ impl Pipeline<'_> {
         self.more.clear();
         Ok(())
     }
-}
-
-/// The first value in an order that is not null.
-fn first_present(expr: Expr, order: Vec<datafusion::logical_expr::SortExpr>) -> Result<Expr> {
-    aggregates::first_value(expr.clone(), order).filter(expr.is_not_null()).build()
 }
 
 /// The name of an aggregate's column within its own `stats`; no query can name a field so.
