@@ -6,6 +6,7 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BinaryHeap},
+    ops::Range,
     sync::Arc,
 };
 
@@ -16,16 +17,20 @@ use arrow::{
     error::ArrowError,
     record_batch::RecordBatch,
 };
-use futures::TryStreamExt as _;
-use object_store::{ObjectStore, path::Path};
+use bytes::Bytes;
+use futures::{FutureExt as _, TryFutureExt as _, TryStreamExt as _, future::BoxFuture};
+use object_store::{ObjectStore, ObjectStoreExt as _, path::Path};
 use parquet::{
     arrow::{
         ProjectionMask,
-        arrow_reader::{RowSelection, RowSelector},
-        async_reader::{ParquetObjectReader, ParquetRecordBatchStreamBuilder},
+        arrow_reader::{ArrowReaderOptions, RowSelection, RowSelector},
+        async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder},
     },
     errors::ParquetError,
-    file::{metadata::ParquetMetaData, statistics::Statistics},
+    file::{
+        metadata::{ParquetMetaData, ParquetMetaDataReader},
+        statistics::Statistics,
+    },
 };
 
 use crate::{
@@ -207,9 +212,9 @@ impl Reading<'_> {
         Ok(())
     }
 
-    async fn open(&self, file: &File) -> Result<ParquetRecordBatchStreamBuilder<ParquetObjectReader>, ReadError> {
-        let reader = ParquetObjectReader::new(self.store.clone(), Path::from(file.path.as_str()));
-        let reader = reader.with_file_size(file.bytes);
+    async fn open(&self, file: &File) -> Result<ParquetRecordBatchStreamBuilder<Stored>, ReadError> {
+        let path = Path::from(file.path.as_str());
+        let reader = Stored { store: self.store.clone(), path, bytes: file.bytes };
         ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|source| failed(file, source))
     }
 
@@ -296,6 +301,39 @@ impl Reading<'_> {
     }
 }
 
+/// A file in an object store, for Parquet's reader.
+struct Stored {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    bytes: u64,
+}
+
+fn outside(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for Stored {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        self.store.get_range(&self.path, range).map_err(outside).boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(outside) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        async move {
+            let bytes = self.bytes;
+            let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
+            Ok(Arc::new(reader.load_and_finish(self, bytes).await?))
+        }
+        .boxed()
+    }
+}
+
 fn failed(file: &File, source: ParquetError) -> ReadError {
     ReadError::File { path: file.path.clone(), source }
 }
@@ -344,7 +382,7 @@ fn texts(batch: &RecordBatch, name: &'static str, group: &Group) -> Result<Strin
 
 #[cfg(test)]
 mod tests {
-    use object_store::{ObjectStoreExt as _, memory::InMemory};
+    use object_store::memory::InMemory;
     use parquet::arrow::ArrowWriter;
 
     use super::*;
