@@ -6,6 +6,7 @@ use ::telemetry::{Store, StoreConfig};
 use aws::AwsCloud;
 use engine::Handle;
 use jiff::Timestamp;
+use query::{Engine, EngineConfig};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     logs::{
         Api,
         access::{ApiKey, Keys},
+        engine::StoreQueries,
         error::ApiError,
         kept::Kept,
         queries::Registry,
@@ -46,16 +48,34 @@ async fn opened(config: &Config, vault: &Vault, stop: &CancellationToken) -> Res
     std::fs::create_dir_all(&dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
     let kept = Kept::open(&dir).map_err(|error| error.to_string())?;
     let store = store(section, &dir).await?;
+    let engine = Engine::new(EngineConfig {
+        memory_bytes: (section.query_memory_mib as usize) << 20,
+        temp_dir: Some(spill(&dir)?),
+        ..EngineConfig::default()
+    });
+    let engine = engine.map_err(|error| error.to_string())?;
     tokio::spawn(keep_in_order(store.clone(), stop.clone()));
     let region = config.aws.regions.first().cloned().or_else(|| std::env::var("AWS_REGION").ok());
     Ok(Api {
         logs: Arc::new(StoreLogs::new(store.clone())),
-        queries: Arc::new(Registry::default()),
+        queries: Arc::new(Registry::new(Arc::new(StoreQueries::new(engine, store)))),
         kept: Arc::new(kept),
         keys: Arc::new(Keys::new(keys, !config.operators.tokens.is_empty())),
         account: section.account.as_str().into(),
         region: region.as_deref().unwrap_or("us-east-1").into(),
     })
+}
+
+/// Where queries put what does not fit into memory: whatever a muster before this one has left there goes.
+fn spill(dir: &Path) -> Result<std::path::PathBuf, String> {
+    let spill = dir.join("spill");
+    let failed = |error: std::io::Error| format!("the folder {} cannot be made: {error}", spill.display());
+    match std::fs::remove_dir_all(&spill) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    std::fs::create_dir_all(&spill).map_err(failed)?;
+    Ok(spill)
 }
 
 async fn store(section: &TelemetrySection, dir: &Path) -> Result<Store, String> {

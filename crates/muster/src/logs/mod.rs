@@ -5,7 +5,7 @@
 //! |---|---|
 //! | what keeps the logs and what runs queries, as this module sees them | [`port`] |
 //! | how a request comes in and an answer goes out | [`answer`] |
-//! | muster's own store and engine behind it | [`store`] |
+//! | muster's own store and engine behind it | [`store`], [`engine`] |
 //! | who may ask: signatures, or whoever is on this machine | [`access`] |
 //! | how the service says no | [`error`] |
 //! | members of a request, and the words for those that break a rule | `request`, `names` |
@@ -23,6 +23,7 @@ pub mod answer;
 mod chunk;
 pub mod client;
 mod definitions;
+pub mod engine;
 pub mod error;
 mod filter;
 mod get;
