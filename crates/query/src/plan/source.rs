@@ -289,5 +289,6 @@ fn nothing() -> Group {
         shapes: Arc::default(),
         batches: Vec::new(),
         files: Vec::new(),
+        hold: Default::default(),
     }
 }
