@@ -105,6 +105,7 @@ async fn every_case_comes_out_of_a_store() {
         }
         let name = if case.fixture.is_some() { group } else { format!("{group}/{}", made.len()) };
         store.create_group(&name, Class::Standard, start_ms - 1).await.unwrap();
+        store.create_stream(&name, &stream, start_ms - 1).await.unwrap();
         records.sort_by_key(|(time, _)| *time);
         let event =
             |(timestamp_ms, message): &support::Record| Event { timestamp_ms: *timestamp_ms, message: message.clone() };

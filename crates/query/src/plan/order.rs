@@ -83,7 +83,7 @@ impl Pipeline<'_> {
         }
         let number = datafusion::functions_window::expr_fn::row_number()
             .partition_by(keys)
-            .order_by(self.order.clone())
+            .order_by(self.present_order())
             .build()?;
         let number = self.window(number)?;
         absent.push(column(&number).eq(lit(1_u64)));
@@ -101,9 +101,14 @@ impl Pipeline<'_> {
         Ok(name)
     }
 
+    /// The order in which rows are looked at one after another: DataFusion wants one also where they are in none.
+    pub(super) fn present_order(&self) -> Vec<SortExpr> {
+        if self.order.is_empty() { vec![lit(true).sort(true, false)] } else { self.order.clone() }
+    }
+
     /// The number of each row in the present order, from 1.
     pub(super) fn row_numbers(&mut self) -> Result<String> {
-        let order = self.order.clone();
+        let order = self.present_order();
         self.window(datafusion::functions_window::expr_fn::row_number().order_by(order).build()?)
     }
 }

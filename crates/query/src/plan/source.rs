@@ -16,7 +16,7 @@ use telemetry::{
     columns::{COLUMNS_MAX, NAME_BYTES_MAX},
     field::{self, FieldIndex},
     shape::Shape,
-    snapshot::{Group, Hold},
+    snapshot::Group,
 };
 
 use super::{Operand, Pipeline, Planner, Window, column, joined};
@@ -289,6 +289,6 @@ fn nothing() -> Group {
         shapes: Arc::default(),
         batches: Vec::new(),
         files: Vec::new(),
-        hold: Hold::default(),
+        hold: Default::default(),
     }
 }

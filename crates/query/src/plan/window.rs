@@ -43,7 +43,7 @@ impl Pipeline<'_> {
         let of = self.field(&field.it);
         // What is no number adds nothing.
         let zero = datafusion::functions::core::expr_fn::coalesce(vec![of.number(self.setting()), lit(0.0)]);
-        let sum = running(&aggregates::sum(zero), Vec::new(), self.order.clone())?;
+        let sum = running(&aggregates::sum(zero), Vec::new(), self.present_order())?;
         let made = self.window(sum)?;
         let sum = self.operation(Operation::Finite, vec![column(&made)]);
         let name = name.map_or_else(|| field.it.flat(), |name| name.it.clone());
@@ -63,7 +63,7 @@ impl Pipeline<'_> {
                 continue;
             }
             let before =
-                lag(of.value_of_condition(), Some(i64::from(distance)), None).order_by(self.order.clone()).build()?;
+                lag(of.value_of_condition(), Some(i64::from(distance)), None).order_by(self.present_order()).build()?;
             let made = self.window(before)?;
             self.set(name, Operand::column(&made, of.kind))?;
         }
@@ -88,7 +88,7 @@ impl Pipeline<'_> {
                 return datafusion::common::plan_err!("`filldown` runs over rows");
             };
             function.params.null_treatment = Some(datafusion::logical_expr::expr::NullTreatment::IgnoreNulls);
-            let last = running(&Expr::AggregateFunction(function), Vec::new(), self.order.clone())?;
+            let last = running(&Expr::AggregateFunction(function), Vec::new(), self.present_order())?;
             let made = self.window(last)?;
             self.set(name, Operand::column(&made, of.kind))?;
         }
