@@ -110,7 +110,7 @@ step tidy "the text of the repository" pytest tests/tidy
 step deny "licences, bans and sources of dependencies" deny
 step cfn "cfn-lint of the CloudFormation templates" "$venv/bin/cfn-lint" deploy/cloudformation/*.yaml
 step clippy "cargo clippy, warnings are errors" cargo clippy --workspace --all-targets -- -D warnings
-step build "cargo build of the program" cargo build -p muster
+step build "the program and all tests" cargo nextest run --workspace --no-run
 step unit "cargo nextest of all crates" cargo nextest run --workspace --no-fail-fast
 step swarm "the swarm: drawn stories, every judge" swarm
 step doc "examples in documentation" doctests

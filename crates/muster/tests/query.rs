@@ -21,7 +21,9 @@ fn rows(query: &str) -> Value {
 #[test]
 fn records_of_a_pipe_are_queried_and_rows_are_objects() {
     assert_eq!(
-        rows("filter Type = \"Task\" | stats avg(CpuUtilized) as cpu, count(*) as n by TaskDefinitionFamily | sort cpu desc"),
+        rows(
+            "filter Type = \"Task\" | stats avg(CpuUtilized) as cpu, count(*) as n by TaskDefinitionFamily | sort cpu desc"
+        ),
         json!([{"TaskDefinitionFamily": "job", "cpu": 50, "n": 1}, {"TaskDefinitionFamily": "web", "cpu": 20.25, "n": 2}])
     );
     assert_eq!(

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
@@ -35,10 +36,7 @@ fn message(run: u64, batch: u64, event: usize) -> String {
 }
 
 /// The part of the child process: puts batches and says which were acknowledged, until it is killed.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "is started by the other test"]
-async fn child_ingests_until_it_is_killed() {
-    let Some(dir) = std::env::var_os("MUSTER_CRASH_DIR") else { return };
+async fn ingest_until_killed(dir: OsString) {
     let run: u64 = std::env::var("MUSTER_CRASH_RUN").unwrap().parse().unwrap();
     let store = Store::open(config(Path::new(&dir)), DAY_MS).await.unwrap();
     if run == 0 {
@@ -62,15 +60,18 @@ async fn child_ingests_until_it_is_killed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_once_after_110_kills() {
+    if let Some(dir) = std::env::var_os("MUSTER_CRASH_DIR") {
+        return ingest_until_killed(dir).await;
+    }
     let dir = tempfile::TempDir::new().unwrap();
     let mut random = fastrand::Rng::with_seed(9);
     let mut acknowledged: BTreeSet<(u64, u64)> = BTreeSet::new();
     let mut damaged = 0;
     for run in 0..KILLS {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_ingests_until_it_is_killed", "--ignored", "--nocapture"])
+            .args(["--exact", "what_was_acknowledged_is_there_once_after_110_kills", "--nocapture"])
             .env("MUSTER_CRASH_DIR", dir.path())
             .env("MUSTER_CRASH_RUN", run.to_string())
             .stdout(Stdio::piped())

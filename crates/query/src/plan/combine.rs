@@ -53,7 +53,7 @@ impl<'p> Pipeline<'p> {
         if own.is_null() {
             return Ok(other);
         }
-        let kind = super::function::common_kind(&[own.clone(), other.clone()]).unwrap_or(Kind::Any);
+        let kind = super::function::kind_of_all(&[own.clone(), other.clone()]).unwrap_or(Kind::Any);
         let both = vec![own.to(kind, self.setting()), other.to(kind, self.setting())];
         let size = own.size + other.size + 1;
         Ok(Operand::new(datafusion::functions::core::expr_fn::coalesce(both), kind, size))

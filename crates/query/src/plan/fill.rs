@@ -85,7 +85,7 @@ impl Pipeline<'_> {
             let value = self.lower(&fill.value)?;
             for field in &fill.fields {
                 let own = self.field(&field.it);
-                let kind = super::function::common_kind(&[own.clone(), value.clone()]).unwrap_or(Kind::Any);
+                let kind = super::function::kind_of_all(&[own.clone(), value.clone()]).unwrap_or(Kind::Any);
                 let both = vec![own.to(kind, self.setting()), value.to(kind, self.setting())];
                 self.set(field.it.flat(), Operand::new(coalesce(both), kind, own.size + value.size + 1))?;
             }

@@ -65,7 +65,7 @@ impl Pipeline<'_> {
                 for argument in arguments {
                     operands.push(self.lower(argument)?);
                 }
-                let Some(kind) = common_kind(&operands) else {
+                let Some(kind) = kind_of_all(&operands) else {
                     return self.evaluated(whole);
                 };
                 let size = operands.iter().map(|it| it.size).sum::<usize>() + 1;
@@ -114,7 +114,7 @@ impl Pipeline<'_> {
             None => Operand::null(),
         });
         size += values.iter().map(|it| it.size).sum::<usize>();
-        let Some(kind) = common_kind(&values) else {
+        let Some(kind) = kind_of_all(&values) else {
             return self.evaluated(whole);
         };
         let mut exprs: Vec<Expr> = values
@@ -143,7 +143,7 @@ pub(super) fn period_of(expr: &ast::Expr) -> Option<Period> {
 }
 
 /// The kind that all values have or can have without being changed, absent ones aside.
-pub(super) fn common_kind(operands: &[Operand]) -> Option<Kind> {
+pub(super) fn kind_of_all(operands: &[Operand]) -> Option<Kind> {
     let mut common = None;
     for operand in operands.iter().filter(|it| !it.is_null()) {
         common = match (common, operand.kind) {
