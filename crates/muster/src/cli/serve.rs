@@ -132,7 +132,8 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         "the journal is open"
     );
     let hooks = Arc::new(ActionHooks::new(&config.custom).map_err(Failure::because)?);
-    let settings = ::aws::Settings { audit_tasks: config.audits_tasks(), ..global.aws.settings(&config) };
+    let audited = config.audits_tasks();
+    let settings = ::aws::Settings { audit_tasks: audited, ..global.aws.settings(&config) };
     let cloud = Arc::new(options::connect(settings).await?.with_webhook(hooks.clone()));
     let vault = Arc::new(Vault::new(Some(cloud.clone())));
     hooks.read_secrets_in(vault.clone());

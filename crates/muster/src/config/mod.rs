@@ -201,11 +201,6 @@ impl Config {
         self.sweep.audit_tasks || self.publish.to != publish::To::Nowhere
     }
 
-    /// Whether records of clusters, services and tasks are made.
-    pub fn makes_records(&self) -> bool {
-        self.telemetry.enabled && self.telemetry.records
-    }
-
     /// The names of the receivers there are.
     fn receiver_names(&self) -> Vec<&str> {
         self.receiver.iter().map(|receiver| receiver.name.as_str()).collect()

@@ -22,7 +22,6 @@ use crate::{
 const DAY_MS: i64 = 86_400_000;
 
 /// The commands before a `pattern` that a `diff` follows, the pattern, the shift, and the commands after both.
-#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
 pub(super) fn of_diff(commands: &[Command]) -> Option<(&[Command], &ast::Expr, TimeShift, &[Command])> {
     let at = commands
         .windows(2)
