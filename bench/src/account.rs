@@ -219,6 +219,7 @@ impl Account {
             status: Text::Borrowed("ACTIVE"),
             registered_hosts: None,
             capacity_providers: Vec::new(),
+            providers_told: true,
         })
     }
 }
