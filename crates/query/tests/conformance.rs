@@ -1,5 +1,6 @@
 //! The cases that the language's own crate holds against a naive evaluator, held against the engine: over records in memory and
 //! in files, and as plans that were bytes in between.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What queries may use: memory, time, places, rows. And that one that is stopped or refused says why.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
 
 mod support;
 

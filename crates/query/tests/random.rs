@@ -1,4 +1,5 @@
 //! Queries drawn at random, over records drawn at random: the engine gives what the naive evaluator of the language gives.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop at its line")]
 
 #[path = "../../insights/tests/reference/mod.rs"]
 mod reference;

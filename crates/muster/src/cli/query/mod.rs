@@ -76,7 +76,7 @@ pub struct QueryArgs {
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     limit: Option<u64>,
     /// Run a query that has a name, instead of TEXT.
-    #[arg(long, value_name = "NAME", conflicts_with = "text", value_parser = saved::names())]
+    #[arg(long, value_name = "NAME", value_parser = saved::names())]
     saved: Option<String>,
     /// List the queries that have a name.
     #[arg(long)]
@@ -116,7 +116,12 @@ impl QueryArgs {
             return Ok(Exit::DONE);
         }
         // With --saved the first of the two places is the file's.
-        if self.saved.is_some() && self.file.is_none() {
+        if self.saved.is_some() {
+            if self.file.is_some() {
+                return Err(Failure::because(
+                    "--saved names the query already: leave TEXT out, and give the file alone",
+                ));
+            }
             self.file = self.text.take().map(PathBuf::from);
         }
         if self.output == RowFormat::Parquet && std::io::stdout().is_terminal() && !self.explain {
