@@ -42,6 +42,26 @@ def muster() -> str:
     return str(program)
 
 
+def example(package: str, name: str) -> str:
+    """A program of `examples/`: the one beside `MUSTER_BIN`, which the build of all tests has left there, or one that is built now."""
+    if "MUSTER_BIN" in os.environ:
+        beside = Path(os.environ["MUSTER_BIN"]).parent / "examples" / name
+        if beside.is_file():
+            return str(beside)
+    built = subprocess.run(
+        ["cargo", "build", "-p", package, "--example", name, "--message-format", "json"],
+        cwd=ROOT,
+        env=os.environ.copy(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]
+    programs = [message["executable"] for message in messages if message.get("executable")]
+    assert programs, built.stdout[-2000:]
+    return programs[-1]
+
+
 def environment(endpoint: str, **more: str) -> dict[str, str]:
     """The environment of a program that is to see this account and nothing of the machine's own AWS settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MUSTER_"))}

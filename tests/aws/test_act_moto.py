@@ -1,14 +1,13 @@
 """Acts against moto: what muster asks of AWS has the effect that is meant, and asking twice has it once."""
 
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, environment
+from conftest import environment, example
 from harness import ACCOUNT, REGION
 
 GROUP = "prod-workers"
@@ -16,19 +15,8 @@ GROUP = "prod-workers"
 
 @pytest.fixture(scope="session")
 def driver() -> str:
-    """The example that carries out intents, built once."""
-    built = subprocess.run(
-        ["cargo", "build", "-p", "aws", "--example", "act", "--message-format", "json"],
-        cwd=ROOT,
-        env=os.environ.copy(),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]
-    programs = [message["executable"] for message in messages if message.get("executable")]
-    assert programs, built.stdout[-2000:]
-    return programs[-1]
+    """The example that carries out intents."""
+    return example("aws", "act")
 
 
 class Muster:

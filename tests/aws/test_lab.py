@@ -46,7 +46,7 @@ class Lab:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         (folder / "lab.toml").write_text(SCENARIO)
-        (folder / "muster.toml").write_text("[clusters]\nall = true\n")
+        (folder / "muster.toml").write_text("[clusters]\nall = true\n[telemetry]\nrecords = true\n")
         self.account = Simulator(folder / "lab.toml", "--telemetry", f"http://127.0.0.1:{port}")
         self.log = folder / "serve.log"
         process = subprocess.Popen(

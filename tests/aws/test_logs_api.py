@@ -188,7 +188,7 @@ def test_muster_makes_the_records_of_the_fleet_it_watches(aws, serve):
     # moto starts none of a service's tasks: exactly when nothing runs its counts are wanted.
     ecs.create_service(cluster="lab", serviceName="till", taskDefinition="till", desiredCount=3)
     ecs.run_task(cluster="lab", taskDefinition="till", count=1, launchType="EC2")
-    served = serve(WATCH_ALL)
+    served = serve(WATCH_ALL + "[telemetry]\nrecords = true\n")
     group = "/aws/ecs/containerinsights/lab/performance"
     logs = client(served)
     found = served.until("there are records of the cluster and its service", lambda: len(records(logs, group)) >= 2 and records(logs, group), 60)

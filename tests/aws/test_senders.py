@@ -3,7 +3,6 @@ lie in Parameter Store and Secrets Manager."""
 
 import asyncio
 import json
-import os
 import ssl
 import subprocess
 import threading
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from conftest import ROOT, environment
+from conftest import environment, example
 from harness import ACCOUNT, REGION
 
 PASSWORD = "canary-password"
@@ -29,19 +28,8 @@ CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/prod-a"
 
 @pytest.fixture(scope="session")
 def driver() -> str:
-    """The example that sends pages, built once."""
-    built = subprocess.run(
-        ["cargo", "build", "-p", "muster", "--example", "send", "--message-format", "json"],
-        cwd=ROOT,
-        env=os.environ.copy(),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]
-    programs = [message["executable"] for message in messages if message.get("executable")]
-    assert programs, built.stdout[-2000:]
-    return programs[-1]
+    """The example that sends pages."""
+    return example("muster", "send")
 
 
 def page(kind: str = "firing", hosts: int = 2, number: int = 1, **more) -> dict:

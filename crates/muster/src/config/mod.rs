@@ -196,9 +196,10 @@ impl Config {
         wrong
     }
 
-    /// Whether sweeps look at all tasks: what they hold is wanted where room is published.
+    /// Whether sweeps look at all tasks: what they hold is wanted where room is published, and each where records are made.
     pub fn audits_tasks(&self) -> bool {
-        self.sweep.audit_tasks || self.publish.to != publish::To::Nowhere
+        let records = self.telemetry.enabled && self.telemetry.records;
+        self.sweep.audit_tasks || self.publish.to != publish::To::Nowhere || records
     }
 
     /// The names of the receivers there are.

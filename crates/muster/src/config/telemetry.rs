@@ -21,7 +21,8 @@ pub struct TelemetrySection {
     /// environment.
     #[schemars(example = &"s3://muster-telemetry/prod")]
     pub url: Option<String>,
-    /// Make records of what muster watches: clusters, services and tasks. Costs one ListServices and one DescribeServices for each
+    /// Make records of what muster watches: clusters, services and tasks. Sweeps look at all tasks then, as with audit_tasks of
+    /// [sweep]. Costs one ListServices and one DescribeServices for each
     /// 10 services of a cluster, every interval, and one DescribeTasks for each 100 tasks that are new.
     pub records: bool,
     /// Keep muster's own journal as a log too, in the group /muster/journal.
@@ -87,7 +88,7 @@ impl Default for TelemetrySection {
             enabled: true,
             directory: None,
             url: None,
-            records: true,
+            records: false,
             journal: true,
             interval_secs: 60,
             detail: DetailWord::Standard,
