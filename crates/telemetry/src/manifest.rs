@@ -26,6 +26,22 @@ pub enum Class {
     Delivery,
 }
 
+impl Class {
+    /// As AWS writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::InfrequentAccess => "INFREQUENT_ACCESS",
+            Self::Delivery => "DELIVERY",
+        }
+    }
+
+    /// Reads AWS's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Standard, Self::InfrequentAccess, Self::Delivery].into_iter().find(|class| class.word() == word)
+    }
+}
+
 /// A stream of a group. Times are in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stream {

@@ -2,79 +2,12 @@
 
 use async_trait::async_trait;
 use insights::Checked;
-use serde::{Deserialize, Serialize};
 use telemetry::event::Event;
-pub use telemetry::reader::{Found as StoredEvent, Place};
-
-/// What sort of group it is. All are treated alike here; the word is given back as it was said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Class {
-    /// The usual one.
-    #[default]
-    Standard,
-    /// Cheaper at AWS, with less.
-    InfrequentAccess,
-    /// For delivery elsewhere.
-    Delivery,
-}
-
-impl Class {
-    /// As AWS writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Standard => "STANDARD",
-            Self::InfrequentAccess => "INFREQUENT_ACCESS",
-            Self::Delivery => "DELIVERY",
-        }
-    }
-
-    /// Reads AWS's word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Standard, Self::InfrequentAccess, Self::Delivery].into_iter().find(|class| class.word() == word)
-    }
-}
-
-/// A log group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupInfo {
-    /// Its name.
-    pub name: String,
-    /// When it was made, in milliseconds since 1970.
-    pub created_ms: i64,
-    /// For how many days events are kept; `None`: for ever.
-    pub retention_days: Option<u32>,
-    /// Bytes that it takes.
-    pub stored_bytes: u64,
-    /// What sort it is.
-    pub class: Class,
-}
-
-/// A log stream. Times are in milliseconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamInfo {
-    /// Its name.
-    pub name: String,
-    /// When it was made.
-    pub created_ms: i64,
-    /// Time of its earliest event.
-    pub first_event_ms: Option<i64>,
-    /// Time of its latest event.
-    pub last_event_ms: Option<i64>,
-    /// When an event last came in.
-    pub last_ingestion_ms: Option<i64>,
-}
-
-/// What became of a batch. Indexes are of the batch as it was sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Put {
-    /// The first event that lies too far in the future; it and those after it are not kept.
-    pub too_new_from: Option<usize>,
-    /// The first event that is not too old; those before it are not kept.
-    pub too_old_to: Option<usize>,
-    /// The first event that the group's retention still keeps; those before it are not kept.
-    pub expired_to: Option<usize>,
-}
+pub use telemetry::{
+    Class,
+    reader::{Found as StoredEvent, Place},
+    store::{GroupInfo, Put, StreamInfo},
+};
 
 /// Which streams of a group are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

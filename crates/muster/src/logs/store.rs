@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use telemetry::{
     event::Event,
     reader,
-    store::{self, PutError, Store, StoreError},
+    store::{PutError, Store, StoreError},
 };
 
 use super::port::{Class, GroupInfo, Logs, LogsError, Put, StoredEvent, StreamInfo, Wanted};
@@ -51,26 +51,10 @@ impl LogsError {
     }
 }
 
-fn class(of: telemetry::Class) -> Class {
-    match of {
-        telemetry::Class::Standard => Class::Standard,
-        telemetry::Class::InfrequentAccess => Class::InfrequentAccess,
-        telemetry::Class::Delivery => Class::Delivery,
-    }
-}
-
-fn its_class(of: Class) -> telemetry::Class {
-    match of {
-        Class::Standard => telemetry::Class::Standard,
-        Class::InfrequentAccess => telemetry::Class::InfrequentAccess,
-        Class::Delivery => telemetry::Class::Delivery,
-    }
-}
-
 #[async_trait]
 impl Logs for StoreLogs {
     async fn create_group(&self, name: &str, class: Class, now_ms: i64) -> Result<(), LogsError> {
-        let made = self.store.create_group(name, its_class(class), born_ms(name, now_ms)).await;
+        let made = self.store.create_group(name, class, born_ms(name, now_ms)).await;
         made.map_err(|error| match error {
             StoreError::Exists(_) => LogsError::Exists("log group".to_owned()),
             other => other.into(),
@@ -82,14 +66,7 @@ impl Logs for StoreLogs {
     }
 
     async fn groups(&self, prefix: Option<&str>) -> Result<Vec<GroupInfo>, LogsError> {
-        let info = |group: store::GroupInfo| GroupInfo {
-            name: group.name,
-            created_ms: group.created_ms,
-            retention_days: group.retention_days,
-            stored_bytes: group.stored_bytes,
-            class: class(group.class),
-        };
-        Ok(self.store.groups(prefix).into_iter().map(info).collect())
+        Ok(self.store.groups(prefix))
     }
 
     async fn set_retention(&self, name: &str, days: Option<u32>) -> Result<(), LogsError> {
@@ -109,19 +86,11 @@ impl Logs for StoreLogs {
     }
 
     async fn streams(&self, group: &str, prefix: Option<&str>) -> Result<Vec<StreamInfo>, LogsError> {
-        let info = |stream: store::StreamInfo| StreamInfo {
-            name: stream.name,
-            created_ms: stream.created_ms,
-            first_event_ms: stream.first_event_ms,
-            last_event_ms: stream.last_event_ms,
-            last_ingestion_ms: stream.last_ingestion_ms,
-        };
-        Ok(self.store.streams(group, prefix)?.into_iter().map(info).collect())
+        Ok(self.store.streams(group, prefix)?)
     }
 
     async fn put(&self, group: &str, stream: &str, events: Vec<Event>, now_ms: i64) -> Result<Put, LogsError> {
-        let put = self.store.put(group, stream, events, now_ms).await?;
-        Ok(Put { too_new_from: put.too_new_from, too_old_to: put.too_old_to, expired_to: put.expired_to })
+        Ok(self.store.put(group, stream, events, now_ms).await?)
     }
 
     async fn events(&self, group: &str, wanted: &Wanted) -> Result<Vec<StoredEvent>, LogsError> {
@@ -149,6 +118,7 @@ impl Logs for StoreLogs {
         read.await.map_err(|error| LogsError::unavailable(&error))?
     }
 }
+
 /// When a group counts as made. Queries pass over what happened before that, and performance records stand at the beginning of
 /// the minute that they tell of: the first ones would never be seen.
 fn born_ms(name: &str, now_ms: i64) -> i64 {
