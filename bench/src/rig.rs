@@ -88,7 +88,9 @@ impl Rig {
         let stop = CancellationToken::new();
         let engine = Engine::new(recovered, ports, Options::default(), stop.clone());
         let handle = engine.handle();
-        let running = tokio::spawn(async move { engine.run().await.map(drop) });
+        // On a thread of its own, as `muster serve` runs it.
+        let runtime = tokio::runtime::Handle::current();
+        let running = tokio::task::spawn_blocking(move || runtime.block_on(engine.run()).map(drop));
         Ok(Self { handle, stop, running })
     }
 

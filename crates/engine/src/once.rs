@@ -171,11 +171,13 @@ impl Pass {
 /// What a task that panicked said.
 pub(crate) fn panic_text(error: tokio::task::JoinError) -> String {
     match error.try_into_panic() {
-        Ok(panic) => panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".into()),
+        Ok(panic) => payload_text(&*panic),
         Err(error) => error.to_string(),
     }
+}
+
+/// What a panic said.
+pub(crate) fn payload_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }

@@ -9,7 +9,7 @@
 //! | dated facts and where they come from | [`observation`] |
 //! | what goes in and what is asked of the shell | [`input`], [`effect`] |
 //! | the beliefs themselves, packed | [`state`], [`host`], [`machine`], [`task`], [`cluster`], [`names`], [`pool`], [`key`], [`slab`] |
-//! | how facts become beliefs; duplicates, stale facts, gaps | `apply`, [`admission`], [`content`] |
+//! | how facts become beliefs; duplicates, stale facts, gaps | `apply`, [`admission`], [`content`], [`departed`] |
 //! | roll call: witnesses to verdict, reasons, confidence | [`verdict`], [`judge`], [`roll_call`] |
 //! | open troubles and their one transition table; deadlines | [`case`], [`review`], [`timer`], [`look`] |
 //! | too many at once: doubt, named by its cohort | [`doubt`], [`cohort`] |
@@ -34,6 +34,7 @@ pub mod census;
 pub mod cluster;
 pub mod cohort;
 pub mod content;
+pub mod departed;
 pub mod doubt;
 pub mod effect;
 pub mod glob;

@@ -15,6 +15,7 @@ use crate::{
     cluster::Cluster,
     cohort::Cohorts,
     content::ContentKeys,
+    departed::Departed,
     effect::Effect,
     host::{Host, Millis},
     id::Arn,
@@ -29,7 +30,7 @@ use crate::{
     pool::Pool,
     repair::Repairs,
     slab::{NONE, Slab, Slot},
-    task::{Departed, Task},
+    task::Task,
     timer::Timers,
 };
 

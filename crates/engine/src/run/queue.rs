@@ -1,14 +1,15 @@
 //! Receiving from the queue. Each receiver waits for room in the inbox before it polls again, so messages stay in the
 //! queue, and with their owner, while the core is busy.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use futures::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::engine::Arrived;
 use crate::{
-    once::panic_text,
+    once::payload_text,
     ports::{Clock, Cloud, LookFailure},
 };
 
@@ -44,19 +45,15 @@ async fn receive(cloud: Arc<dyn Cloud>, clock: Arc<dyn Clock>, inbox: mpsc::Send
     let mut pause = FIRST_PAUSE;
     loop {
         let Ok(room) = inbox.reserve().await else { return };
-        // A task of its own, so that a panic ends this poll and not the receiver.
-        let polling = cloud.clone();
-        let mut poll = JoinSet::new();
-        poll.spawn(async move { polling.receive().await });
-        let trouble = match poll.join_next().await {
-            Some(Ok(Ok(deliveries))) => {
+        // A panic ends this poll and not the receiver.
+        let trouble = match AssertUnwindSafe(cloud.receive()).catch_unwind().await {
+            Ok(Ok(deliveries)) => {
                 pause = FIRST_PAUSE;
                 room.send(Arrived::Messages(deliveries));
                 continue;
             }
-            Some(Ok(Err(failure))) => QueueTrouble::Failed(failure),
-            Some(Err(error)) => QueueTrouble::Panicked(panic_text(error)),
-            None => continue,
+            Ok(Err(failure)) => QueueTrouble::Failed(failure),
+            Err(panic) => QueueTrouble::Panicked(payload_text(&*panic)),
         };
         room.send(Arrived::QueueTrouble(trouble));
         clock.sleep_until(after(clock.now(), pause)).await;

@@ -2,16 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    panic::AssertUnwindSafe,
     sync::Arc,
 };
 
 use fleet::notice::page::{Delivery, DeliveryResult, Page, PageId};
+use futures::FutureExt as _;
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::queue::after;
 use crate::{
-    once::panic_text,
+    once::payload_text,
     ports::{Clock, Notifier},
 };
 
@@ -213,7 +215,7 @@ async fn send_all(
 ) {
     while let Some(page) = pages.recv().await {
         let id = page.id;
-        let result = send(notifier.clone(), clock.clone(), page, limit).await;
+        let result = send(&*notifier, &*clock, page, limit).await;
         if back.send(Delivery { page: id, result }).await.is_err() {
             // The loop has ended: the page stays owed.
             return;
@@ -222,23 +224,23 @@ async fn send_all(
 }
 
 async fn send(
-    notifier: Arc<dyn Notifier>,
-    clock: Arc<dyn Clock>,
+    notifier: &dyn Notifier,
+    clock: &dyn Clock,
     page: Page,
     limit: SignedDuration,
 ) -> DeliveryResult<'static> {
     let give_up_at = after(clock.now(), limit);
     let (id, receiver) = (page.id, page.receiver.clone());
-    let mut task = JoinSet::new();
-    task.spawn(async move { notifier.send(&page).await });
+    // What a panic leaves behind in a receiver is the receiver's own; nothing here has seen half of a change.
+    let sending = AssertUnwindSafe(notifier.send(&page)).catch_unwind();
     let why = tokio::select! {
         biased;
-        ended = task.join_next() => match ended {
-            Some(Ok(result)) => return result,
-            Some(Err(error)) => {
-                format!("sending ended in a panic, which is a fault of muster; please report it: {}", panic_text(error))
+        ended = sending => match ended {
+            Ok(result) => return result,
+            Err(panic) => {
+                let said = payload_text(&*panic);
+                format!("sending ended in a panic, which is a fault of muster; please report it: {said}")
             }
-            None => "sending has no end".to_owned(),
         },
         () = clock.sleep_until(give_up_at) => format!("the receiver had not taken it after {} s", limit.as_secs()),
     };

@@ -190,20 +190,21 @@ impl HttpClient {
     {
         let broken = |error: hyper::Error| NoReply::Broken { host: host.to_owned(), why: error.to_string() };
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(broken)?;
-        let driving = tokio::spawn(connection);
-        let response = sender.send_request(request).await;
-        let reply = match response {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                let retry_after_secs = after.and_then(|after| wait_secs(after, Timestamp::now()));
-                let body = beginning(response.into_body()).await;
-                Ok(Reply { status, retry_after_secs, body: String::from_utf8_lossy(&body).into_owned() })
-            }
-            Err(error) => Err(broken(error)),
+        let answered = async {
+            let response = sender.send_request(request).await.map_err(broken)?;
+            let status = response.status().as_u16();
+            let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let retry_after_secs = after.and_then(|after| wait_secs(after, Timestamp::now()));
+            let body = beginning(response.into_body()).await;
+            Ok(Reply { status, retry_after_secs, body: String::from_utf8_lossy(&body).into_owned() })
         };
-        driving.abort();
-        reply
+        tokio::pin!(answered);
+        tokio::select! {
+            biased;
+            reply = &mut answered => reply,
+            // What had come before the connection ended can still be read.
+            _ = connection => answered.await,
+        }
     }
 }
 
