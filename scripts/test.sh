@@ -64,9 +64,12 @@ pytest() {
     "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
 }
 
+# Only of crates that have some: for the others this would compile what they depend on once more, with fewer features.
 doctests() {
-    if grep -rqE '^\s*//[/!] ```(rust)?\s*$' crates/*/src; then
-        cargo test --workspace --doc
+    local crates=()
+    mapfile -t crates < <(grep -rlE '^\s*//[/!] ```(rust)?\s*$' crates/*/src | cut -d/ -f2 | sort -u)
+    if [ ${#crates[@]} -gt 0 ]; then
+        cargo test --doc "${crates[@]/#/--package=}"
     else
         echo "there are none"
     fi
