@@ -1,6 +1,6 @@
 //! Writes a corpus of performance records, and takes one in; prints what that cost as one JSON object.
 //!
-//!     ingest_telemetry corpus FILE [RECORDS]     10,000 tasks with one container each, a record of both per minute
+//!     ingest_telemetry corpus FILE [RECORDS]     10,000 tasks with two containers each, records of all per minute
 //!     ingest_telemetry columns FILE              lines to columns in memory, nothing else
 //!     ingest_telemetry store FILE DIR            lines to a durable store: log, columns, files
 //!     ingest_telemetry merged FILE DIR           the same, and its files merged as after the end of a day
@@ -17,6 +17,9 @@ use std::{
 };
 
 use telemetry::{Class, Store, StoreConfig, columns::Builder, event::Event};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const GROUP: &str = "/aws/ecs/containerinsights/lab/performance";
 /// A full minute in October 2026.
@@ -48,12 +51,20 @@ fn run(work: impl Future<Output = Result<(), Box<dyn Error>>>) -> Result<(), Box
 struct Task {
     id: String,
     host: usize,
+    started_ms: i64,
+    /// In bridge mode each has a network of its own, and the task has the sum.
+    containers: [Container; 2],
+}
+
+/// What a container uses.
+struct Container {
     cpu: f64,
     memory: i64,
     written: i64,
+    rx: i64,
+    tx: i64,
     rx_packets: i64,
     tx_packets: i64,
-    started_ms: i64,
 }
 
 fn corpus(path: &Path, records: usize) -> Result<(), Box<dyn Error>> {
@@ -66,12 +77,16 @@ fn corpus(path: &Path, records: usize) -> Result<(), Box<dyn Error>> {
         .map(|number| Task {
             id: format!("{:032x}", random.u128(..)),
             host: number / TASKS_OF_HOST,
-            cpu: 10.0 + random.f64() * 200.0,
-            memory: random.i64(80..450),
-            written: random.i64(0..1 << 30),
-            rx_packets: random.i64(0..1 << 22),
-            tx_packets: random.i64(0..1 << 22),
             started_ms: START_MS - random.i64(60_000..86_400_000),
+            containers: [(); 2].map(|()| Container {
+                cpu: 10.0 + random.f64() * 90.0,
+                memory: random.i64(40..250),
+                written: random.i64(0..1 << 30),
+                rx: 0,
+                tx: 0,
+                rx_packets: random.i64(0..1 << 22),
+                tx_packets: random.i64(0..1 << 22),
+            }),
         })
         .collect();
     let mut written = 0;
@@ -82,28 +97,60 @@ fn corpus(path: &Path, records: usize) -> Result<(), Box<dyn Error>> {
                 out.flush()?;
                 return Ok(());
             }
-            written += 2;
-            task.cpu = (task.cpu + random.f64() * 8.0 - 4.0).clamp(0.5, 250.0);
-            task.memory = (task.memory + random.i64(-2..=2)).clamp(40, 500);
-            task.written += random.i64(0..20) * 4_096;
-            let (rx, tx) = (random.i64(2_000..60_000), random.i64(2_000..90_000));
-            task.rx_packets += rx * 60 / 900;
-            task.tx_packets += tx * 60 / 900;
-            line(&mut out, &mut random, number, task, &hosts[task.host], now_ms, (rx, tx))?;
+            for (part, container) in task.containers.iter_mut().enumerate() {
+                container.step(&mut random, part);
+            }
+            written += line(&mut out, number, task, &hosts[task.host], now_ms)?;
         }
     }
     Ok(())
 }
 
+impl Container {
+    /// A minute passes.
+    fn step(&mut self, random: &mut fastrand::Rng, part: usize) {
+        let scale = if part == 0 { 1 } else { 10 };
+        self.cpu = (self.cpu + (random.f64() * 8.0 - 4.0) / f64::from(scale)).clamp(0.5, 250.0);
+        self.memory = (self.memory + random.i64(-2..=2)).clamp(20, 400);
+        self.written += random.i64(0..20) * 4_096;
+        self.rx = random.i64(2_000..60_000) / i64::from(scale);
+        self.tx = random.i64(2_000..90_000) / i64::from(scale);
+        self.rx_packets += self.rx * 60 / random.i64(600..1_200);
+        self.tx_packets += self.tx * 60 / random.i64(600..1_200);
+    }
+
+    /// The sum of two.
+    fn and(&self, other: &Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            memory: self.memory + other.memory,
+            written: self.written + other.written,
+            rx: self.rx + other.rx,
+            tx: self.tx + other.tx,
+            rx_packets: self.rx_packets + other.rx_packets,
+            tx_packets: self.tx_packets + other.tx_packets,
+        }
+    }
+
+    /// The block of figures that tasks and containers have alike.
+    fn usage(&self, cpu_reserved: f64, memory_reserved: i64) -> String {
+        // Four digits, as the shortest text that a writer of doubles prints.
+        let cpu = (self.cpu * 10_000.0).round() / 10_000.0;
+        format!(
+            r#""CpuUtilized":{cpu:?},"CpuReserved":{cpu_reserved:?},"MemoryUtilized":{},"MemoryReserved":{memory_reserved},"StorageReadBytes":0,"StorageWriteBytes":{},"NetworkRxBytes":{},"NetworkRxDropped":0,"NetworkRxErrors":0,"NetworkRxPackets":{},"NetworkTxBytes":{},"NetworkTxDropped":0,"NetworkTxErrors":0,"NetworkTxPackets":{}}}"#,
+            self.memory, self.written, self.rx, self.rx_packets, self.tx, self.tx_packets
+        )
+    }
+}
+
+/// Writes the records of a task and its containers; says how many.
 fn line(
     out: &mut impl Write,
-    random: &mut fastrand::Rng,
     number: usize,
     task: &Task,
     (instance, machine): &(String, String),
     now_ms: i64,
-    (rx, tx): (i64, i64),
-) -> Result<(), Box<dyn Error>> {
+) -> Result<usize, Box<dyn Error>> {
     let family = number % FAMILIES;
     let started_ms = task.started_ms;
     let identity = format!(
@@ -111,14 +158,7 @@ fn line(
         task.id,
         family % 17 + 1
     );
-    let usage = |cpu: f64, memory: i64, reserved: i64| {
-        // Four digits, as the shortest text that a writer of doubles prints.
-        let cpu = (cpu * 10_000.0).round() / 10_000.0;
-        format!(
-            r#""CpuUtilized":{cpu:?},"CpuReserved":256.0,"MemoryUtilized":{memory},"MemoryReserved":{reserved},"StorageReadBytes":0,"StorageWriteBytes":{},"NetworkRxBytes":{rx},"NetworkRxDropped":0,"NetworkRxErrors":0,"NetworkRxPackets":{},"NetworkTxBytes":{tx},"NetworkTxDropped":0,"NetworkTxErrors":0,"NetworkTxPackets":{}}}"#,
-            task.written, task.rx_packets, task.tx_packets
-        )
-    };
+    let [app, proxy] = &task.containers;
     writeln!(
         out,
         r#"{{"Version":"0","Type":"Task",{identity}"AccountID":"111122223333","Region":"eu-west-1","AvailabilityZone":"eu-west-1{}","KnownStatus":"RUNNING","LaunchType":"EC2","PullStartedAt":{},"PullStoppedAt":{},"CreatedAt":{},"StartedAt":{started_ms},"Timestamp":{now_ms},{}"#,
@@ -126,23 +166,27 @@ fn line(
         started_ms - 10_173,
         started_ms - 1_417,
         started_ms - 16_967,
-        usage(task.cpu, task.memory, 512),
+        app.and(proxy).usage(256.0, 512),
     )?;
-    let container = task.cpu - random.f64() * task.cpu * 0.05;
-    writeln!(
-        out,
-        r#"{{"Version":"0","Type":"Container","ContainerName":"app",{identity}"Image":"111122223333.dkr.ecr.eu-west-1.amazonaws.com/service-{family:02}:1.{}.2","ContainerKnownStatus":"RUNNING","Timestamp":{now_ms},{}"#,
-        family % 9,
-        usage(container, task.memory - 4, 384),
-    )?;
-    Ok(())
+    for (name, container, cpu, memory) in [("app", app, 192.0, 384), ("proxy", proxy, 64.0, 128)] {
+        writeln!(
+            out,
+            r#"{{"Version":"0","Type":"Container","ContainerName":"{name}",{identity}"Image":"111122223333.dkr.ecr.eu-west-1.amazonaws.com/service-{family:02}-{name}:1.{}.2","ContainerKnownStatus":"RUNNING","Timestamp":{now_ms},{}"#,
+            family % 9,
+            container.usage(cpu, memory),
+        )?;
+    }
+    Ok(3)
 }
 
 /// The time that a record says.
 fn time_of(line: &str) -> i64 {
-    let digits = line.split_once("\"Timestamp\":").map_or("", |(_, rest)| rest);
-    let end = digits.find(|it: char| !it.is_ascii_digit()).unwrap_or(0);
-    digits[..end].parse().unwrap_or(START_MS)
+    // It stands behind the first quarter of each record.
+    let quarter = line.len() / 4;
+    let name = "\"Timestamp\":";
+    memchr::memmem::find(&line.as_bytes()[quarter..], name.as_bytes())
+        .and_then(|at| line.get(quarter + at + name.len()..quarter + at + name.len() + 13)?.parse().ok())
+        .unwrap_or(START_MS)
 }
 
 fn events(path: &Path) -> Result<impl Iterator<Item = Event>, Box<dyn Error>> {

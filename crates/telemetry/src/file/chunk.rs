@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
     bloom_filter::Sbbf,
@@ -32,6 +32,8 @@ const BLOOM_BYTES_MAX: usize = 64;
 const BLOOM_FALSE_SHARE: f64 = 0.01;
 /// A dictionary has at most so many numbers.
 const DICTIONARY_MAX: usize = 1 << 17;
+/// So many values are looked at before a dictionary is tried.
+const SAMPLE: usize = 1_024;
 /// What BYTE_STREAM_SPLIT and zstd leave of a double, in bits: its first bytes are alike.
 const SPLIT_BITS: usize = 52;
 
@@ -160,6 +162,9 @@ fn dictionary_of<T: Number>(values: &[T]) -> Option<(Vec<u32>, Vec<T>)> {
         return None;
     }
     let limit = (values.len() / 2).clamp(16, DICTIONARY_MAX);
+    if hardly_repeat(values) {
+        return None;
+    }
     let mut numbers: HashMap<u64, u32, RandomState> = HashMap::default();
     let mut different: Vec<T> = Vec::new();
     let mut ids: Vec<u32> = Vec::with_capacity(values.len());
@@ -197,6 +202,14 @@ fn dictionary_of<T: Number>(values: &[T]) -> Option<(Vec<u32>, Vec<T>)> {
     (0..).zip(&sorted).for_each(|(at, id)| rank[*id as usize] = at);
     ids.iter_mut().for_each(|id| *id = rank[*id as usize]);
     Some((ids, sorted.iter().map(|id| different[*id as usize]).collect()))
+}
+
+/// Whether nearly all of a sample of values differ.
+fn hardly_repeat<T: Number>(values: &[T]) -> bool {
+    let step = (values.len() / SAMPLE).max(1);
+    let sample = values.iter().step_by(step).take(SAMPLE);
+    let different: HashSet<u64, RandomState> = sample.clone().map(|it| it.bits()).collect();
+    different.len() * 16 > sample.len() * 15 && sample.len() == SAMPLE
 }
 
 /// A column of texts that are there once each: `ids` say which one a row has.

@@ -28,7 +28,7 @@ use crate::{
 /// How many rows of each file are in memory.
 const PIECE_ROWS: usize = 4_096;
 /// How many rows a row group of a merged file has.
-const GROUP_ROWS: usize = 1 << 18;
+const GROUP_ROWS: usize = 1 << 17;
 
 /// Why files could not be merged.
 #[derive(Debug, thiserror::Error)]

@@ -126,11 +126,12 @@ impl RowGroups {
 
     /// Adds a row group of those rows, in this order. Columns that the file does not have are left out.
     pub(crate) fn push(&mut self, rows: &Rows, order: &[u32]) -> Result<(), ParquetError> {
-        for row in order.iter().map(|row| *row as usize) {
-            self.from_ms = self.from_ms.min(rows.timestamps[row]);
-            self.to_ms = self.to_ms.max(rows.timestamps[row]);
-            self.ingested_to_ms = self.ingested_to_ms.max(rows.ingestion_times[row]);
-        }
+        let times = order.iter().map(|row| (rows.timestamps[*row as usize], rows.ingestion_times[*row as usize]));
+        let bounds = times
+            .fold((self.from_ms, self.to_ms, self.ingested_to_ms), |(from, to, ingested), (time, taken)| {
+                (from.min(time), to.max(time), ingested.max(taken))
+            });
+        (self.from_ms, self.to_ms, self.ingested_to_ms) = bounds;
         self.rows += order.len() as u64;
         let columns = columns_of(rows);
         let by_name: HashMap<&str, Data<'_>, RandomState> = columns.iter().map(|it| (it.name, it.data)).collect();

@@ -219,7 +219,8 @@ fn replay(
                 Some(group) if first <= group.live().manifest.sealed_to => {}
                 Some(group) if group.live().streams.contains_key(body.stream) => {
                     opened.events += u64::from(count);
-                    group.apply(body.stream, body.events.iter().copied(), body.ingested_ms, first);
+                    let events = body.events.iter().map(|(timestamp_ms, message)| (*timestamp_ms, message.as_str()));
+                    group.apply(body.stream, events, body.ingested_ms, first);
                 }
                 _ => opened.ignored += 1,
             }

@@ -5,6 +5,7 @@
 //! that can be in them; the newest is never removed, so that numbers never begin anew.
 
 mod commit;
+mod difference;
 mod read;
 mod record;
 mod segment;

@@ -2,7 +2,7 @@
 //!
 //! | bytes | of the head |
 //! |---|---|
-//! | 4 | `MWAL` |
+//! | 4 | `MWL2` |
 //! | 1 | what the body is: 1 events, 2 a note |
 //! | 3 | zero |
 //! | 4 | bytes of the body |
@@ -12,11 +12,13 @@
 //! | 8 | checksum of the head up to here |
 //!
 //! A body of events holds the number of the group, the time at which they were taken in, the stream, and for each event its time,
-//! the length of its message and the message. All integers are little-endian, times are milliseconds.
+//! the length of its message, how many messages before it the one stands that it is written as a [`difference`] from, and that; or
+//! zero and the message. Integers are little-endian, lengths in groups of seven bits, times are milliseconds.
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use super::difference::{self, EARLIER_MAX, most_like, push_number, take_number};
 use crate::event::Event;
 
 /// The length of a head in bytes.
@@ -24,7 +26,7 @@ pub(crate) const HEAD_BYTES: usize = 40;
 /// The longest body in bytes: a batch of the largest size, with a margin for what stands around the messages.
 pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
 
-pub(crate) const MAGIC: [u8; 4] = *b"MWAL";
+pub(crate) const MAGIC: [u8; 4] = *b"MWL2";
 
 /// What a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,13 +119,24 @@ impl Body {
     /// The body of a batch.
     pub(crate) fn of_events(group: u64, stream: &str, ingested_ms: i64, events: &[Event]) -> Self {
         let messages: usize = events.iter().map(|event| event.message.len() + 12).sum();
-        let mut bytes = Vec::with_capacity(messages + stream.len() + 24);
+        let mut bytes = Vec::with_capacity(messages / 4 + stream.len() + 24);
         bytes.extend_from_slice(&group.to_le_bytes());
         bytes.extend_from_slice(&ingested_ms.to_le_bytes());
         push_text(&mut bytes, stream);
-        for event in events {
+        for (at, event) in events.iter().enumerate() {
             bytes.extend_from_slice(&event.timestamp_ms.to_le_bytes());
-            push_text(&mut bytes, &event.message);
+            push_number(event.message.len(), &mut bytes);
+            let start = bytes.len();
+            let before = events[at.saturating_sub(EARLIER_MAX)..at].iter().rev();
+            if let Some(back) = most_like(&event.message, before.map(|event| event.message.as_str())) {
+                push_number(back, &mut bytes);
+                difference::push(&event.message, &events[at - back].message, &mut bytes);
+            }
+            if bytes.len() == start || bytes.len() - start > event.message.len() {
+                bytes.truncate(start);
+                push_number(0, &mut bytes);
+                bytes.extend_from_slice(event.message.as_bytes());
+            }
         }
         Self::new(Kind::Events, events.len() as u32, bytes)
     }
@@ -157,7 +170,7 @@ pub(crate) struct EventsBody<'a> {
     pub(crate) group: u64,
     pub(crate) ingested_ms: i64,
     pub(crate) stream: &'a str,
-    pub(crate) events: Vec<(i64, &'a str)>,
+    pub(crate) events: Vec<(i64, String)>,
 }
 
 impl<'a> EventsBody<'a> {
@@ -165,9 +178,17 @@ impl<'a> EventsBody<'a> {
     pub(crate) fn of_bytes(bytes: &'a [u8], count: u32) -> Option<Self> {
         let mut reader = Reader(bytes);
         let (group, ingested_ms, stream) = (reader.u64()?, reader.u64()? as i64, reader.text()?);
-        let mut events = Vec::with_capacity((count as usize).min(bytes.len() / 12));
-        for _ in 0..count {
-            events.push((reader.u64()? as i64, reader.text()?));
+        let mut events: Vec<(i64, String)> = Vec::with_capacity((count as usize).min(bytes.len() / 10));
+        for at in 0..count as usize {
+            let timestamp_ms = reader.u64()? as i64;
+            let (length, back) = (take_number(&mut reader.0)?, take_number(&mut reader.0)?);
+            let message = if back == 0 {
+                reader.take(length)?.to_vec()
+            } else {
+                let earlier = &events.get(at.checked_sub(back)?)?.1;
+                difference::take(&mut reader.0, length, earlier.as_bytes())?
+            };
+            events.push((timestamp_ms, String::from_utf8(message).ok()?));
         }
         reader.0.is_empty().then_some(Self { group, ingested_ms, stream, events })
     }
@@ -202,14 +223,16 @@ mod tests {
 
     #[test]
     fn a_record_reads_as_it_was_written() {
-        let events =
-            [("a", 5), ("é\n", -6)].map(|(message, timestamp_ms)| Event { timestamp_ms, message: message.to_owned() });
+        let (long, alike) = ("the same beginning, and é", "the same beginning, or è, or not");
+        let events = [("a", 5), ("é\n", -6), (long, 7), (alike, 8), ("", 9)]
+            .map(|(message, timestamp_ms)| Event { timestamp_ms, message: message.to_owned() });
         let body = Body::of_events(7, "stream", 8, &events);
         let head = Head::of_bytes(&body.head(40).to_bytes()).unwrap();
-        assert_eq!((head.first, head.count, head.checksum), (40, 2, checksum(&body.bytes)));
+        assert_eq!((head.first, head.count, head.checksum), (40, 5, checksum(&body.bytes)));
         let read = EventsBody::of_bytes(&body.bytes, head.count).unwrap();
         assert_eq!((read.group, read.stream, read.ingested_ms), (7, "stream", 8));
-        assert_eq!(read.events, [(5, "a"), (-6, "é\n")]);
+        let found: Vec<_> = read.events.iter().map(|(at, message)| (message.as_str(), *at)).collect();
+        assert_eq!(found, [("a", 5), ("é\n", -6), (long, 7), (alike, 8), ("", 9)]);
     }
 
     #[test]

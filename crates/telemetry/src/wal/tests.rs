@@ -26,7 +26,7 @@ fn read(dir: &Path, repair: bool) -> (Vec<(u64, String)>, Replay) {
     let mut found = Vec::new();
     let replay = read_all(open_all(dir).unwrap(), repair, |_, head, body| {
         let body = EventsBody::of_bytes(body, head.count).unwrap();
-        found.extend((head.first..).zip(body.events.iter().map(|(_, message)| (*message).to_owned())));
+        found.extend((head.first..).zip(body.events.into_iter().map(|(_, message)| message)));
     });
     (found, replay.unwrap())
 }
