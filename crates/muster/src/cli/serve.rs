@@ -165,6 +165,7 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
     };
     let logs = Arc::new(telemetry::open(&config, &vault, &stop).await);
     let senders = senders(&config, &cloud, vault)?;
+    let cloud = telemetry::listened_to(&config, logs.as_ref().as_ref().ok(), cloud);
     let ports =
         Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
     let options = Options {

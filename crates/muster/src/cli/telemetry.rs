@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use ::telemetry::{Store, StoreConfig};
 use aws::AwsCloud;
-use engine::Handle;
+use engine::{Handle, ports::Cloud};
 use jiff::Timestamp;
 use query::{Engine, EngineConfig};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use crate::{
         queries::Registry,
         store::StoreLogs,
     },
-    records::{Producer, Settings, journal},
+    records::{Producer, Settings, journal, lifecycle::Heard},
     senders::vault::Vault,
 };
 
@@ -109,6 +109,16 @@ async fn keep_in_order(store: Store, stop: CancellationToken) {
         }
         // What went wrong has been told to the log; the next round tries again.
         let _ = store.maintain(Timestamp::now().as_millisecond()).await;
+    }
+}
+
+/// The cloud, listened to: what its queue tells is kept as a log of each cluster too, if that is wanted and can be.
+pub(super) fn listened_to(config: &Config, api: Option<&Api>, cloud: Arc<dyn Cloud>) -> Arc<dyn Cloud> {
+    match api {
+        Some(api) if config.telemetry.lifecycle => {
+            Arc::new(Heard::new(cloud, api.logs.clone(), config.telemetry.retention_days))
+        }
+        _ => cloud,
     }
 }
 

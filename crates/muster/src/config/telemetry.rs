@@ -27,6 +27,9 @@ pub struct TelemetrySection {
     pub records: bool,
     /// Keep muster's own journal as a log too, in the group /muster/journal.
     pub journal: bool,
+    /// Keep the events of ECS that come by the queue of [events] too, as they came, where the console looks for lifecycle events: in
+    /// the group /aws/events/ecs/containerinsights/CLUSTER/performance. Costs no call.
+    pub lifecycle: bool,
     /// Seconds from one record to the next; records stand on whole multiples of it. Container Insights has 60.
     pub interval_secs: u32,
     /// `standard`, or `enhanced`: with the metrics of each task and each container as well.
@@ -34,7 +37,7 @@ pub struct TelemetrySection {
     /// Write no records where AWS would write none: of services without a running task, of clusters without one. An alarm on
     /// pending tasks then sees missing data just when nothing runs.
     pub aws_exact: bool,
-    /// Days that the records and the journal's log are kept for. Other log groups keep theirs until PutRetentionPolicy says otherwise.
+    /// Days that the records, the journal's log and lifecycle events are kept for. Other log groups keep theirs until PutRetentionPolicy says otherwise.
     pub retention_days: u32,
     /// Memory that all queries together may use, in MiB. What needs more goes to the disk, or is refused.
     #[schemars(range(min = 32, max = 1_048_576))]
@@ -90,6 +93,7 @@ impl Default for TelemetrySection {
             url: None,
             records: false,
             journal: true,
+            lifecycle: true,
             interval_secs: 60,
             detail: DetailWord::Standard,
             aws_exact: false,

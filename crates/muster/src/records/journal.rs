@@ -4,12 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use engine::{journal::JournalReader, ports::JournalError};
 use serde_json::Value;
-use telemetry::{
-    event::Event,
-    limits::{BATCH_BYTES_MAX, EVENT_EXTRA_BYTES, SPAN_MS_MAX},
-};
+use telemetry::event::Event;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::batches;
 use crate::logs::port::{Class, Logs, LogsError, Streams, Wanted};
 
 /// The log group.
@@ -55,7 +53,12 @@ async fn go_on(
         let read = tokio::task::spawn_blocking(move || read(&dir, after)).await;
         let entries = read.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         let count = entries.len();
-        for batch in batches(entries) {
+        // The journal's time never runs backwards.
+        let (batches, too_large) = batches(entries);
+        for seq in too_large {
+            tracing::warn!(seq, "an entry of the journal is larger than a log takes; the journal itself has it");
+        }
+        for batch in batches {
             let seq = batch.last().map_or(last, |(seq, _)| *seq);
             let events = batch.into_iter().map(|(_, event)| event).collect();
             logs.put(GROUP, STREAM, events, now_ms).await.map_err(|error| error.to_string())?;
@@ -102,56 +105,4 @@ fn read(dir: &std::path::Path, after: i64) -> Result<Vec<(i64, Event)>, JournalE
         entries.len() < AT_ONCE
     })?;
     Ok(entries)
-}
-
-/// Batches within the limits of one put. The journal's time never runs backwards.
-fn batches(entries: Vec<(i64, Event)>) -> Vec<Vec<(i64, Event)>> {
-    let mut found: Vec<Vec<(i64, Event)>> = Vec::new();
-    let mut bytes = 0;
-    for (seq, event) in entries {
-        let size = event.message.len() + EVENT_EXTRA_BYTES;
-        if size > BATCH_BYTES_MAX {
-            tracing::warn!(seq, "an entry of the journal is larger than a log takes; the journal itself has it");
-            continue;
-        }
-        let fits = found.last().and_then(|batch| batch.first()).is_some_and(|(_, first)| {
-            bytes + size <= BATCH_BYTES_MAX && event.timestamp_ms - first.timestamp_ms <= SPAN_MS_MAX
-        });
-        match found.last_mut().filter(|_| fits) {
-            Some(batch) => {
-                bytes += size;
-                batch.push((seq, event));
-            }
-            None => {
-                bytes = size;
-                found.push(vec![(seq, event)]);
-            }
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(seq: i64, timestamp_ms: i64, bytes: usize) -> (i64, Event) {
-        (seq, Event { timestamp_ms, message: "x".repeat(bytes) })
-    }
-
-    #[test]
-    fn batches_keep_to_the_limits_of_a_put() {
-        let entries = vec![
-            entry(1, 0, 600_000),
-            entry(2, 1, 400_000),
-            entry(3, 2, 100_000),
-            entry(4, SPAN_MS_MAX + 2, 10),
-            entry(5, SPAN_MS_MAX + 3, 10),
-            entry(6, SPAN_MS_MAX + 4, BATCH_BYTES_MAX),
-        ];
-        let numbers: Vec<Vec<i64>> =
-            batches(entries).into_iter().map(|batch| batch.into_iter().map(|(seq, _)| seq).collect()).collect();
-        assert_eq!(numbers, [vec![1, 2], vec![3, 4], vec![5]]);
-        assert!(batches(Vec::new()).is_empty());
-    }
 }

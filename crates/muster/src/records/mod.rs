@@ -8,9 +8,12 @@
 //! | out of what ECS says | [`read`] |
 //! | into the logs, each record once | [`sender`] |
 //! | muster's own journal | [`journal`] |
+//! | what the event queue tells of hosts, tasks and services | [`lifecycle`] |
 //! | what the containers of a pretend account use | [`pretend`] |
 
+mod batch;
 pub mod journal;
+pub mod lifecycle;
 pub mod pretend;
 pub mod read;
 pub mod sender;

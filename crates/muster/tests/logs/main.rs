@@ -4,6 +4,7 @@
 
 mod events;
 mod groups;
+mod lifecycle;
 mod memory;
 mod queries;
 mod records;
