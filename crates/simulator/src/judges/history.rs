@@ -299,6 +299,11 @@ impl Call {
         !matches!(word, "unfit" | "withheld" | "denied")
     }
 
+    /// The other side cannot do it, and has changed nothing.
+    pub fn was_impossible(&self) -> bool {
+        self.ended.as_ref().is_some_and(|(_, result)| result_word(result) == "impossible")
+    }
+
     /// It follows from a declared headroom.
     pub fn keeps_room(&self) -> bool {
         matches!(self.remedy(), "scale-out" | "scale-in")

@@ -83,10 +83,8 @@ fn arrival(
     to: Moment,
     conditions: &Conditions,
 ) -> Moment {
-    let end = history
-        .calls
-        .iter()
-        .find(|call| call.case() == case && call.at >= from && call.at <= to && call.ends_machine() && call.was_made());
+    let ends = |call: &&Call| call.ends_machine() && call.was_made() && !call.was_impossible();
+    let end = history.calls.iter().find(|call| call.case() == case && call.at >= from && call.at <= to && ends(call));
     // A group that is to be smaller gets no other machine.
     let Some(end) = end.filter(|end| !end.then.group.is_empty() && !end.keeps_room()) else { return from };
     // A group that was raised first and shrinks with the end makes no other: the one it was raised for is the new one.
@@ -226,5 +224,30 @@ mod tests {
         assert_eq!(judge(&world, &history, &one), Vec::new());
         let hourly = policy(json!({"per": "cluster", "per_hour": {"hosts": 1}}));
         assert_eq!(judge(&world, &history, &hourly).len(), 1, "both began within the hour");
+    }
+
+    #[test]
+    fn another_machine_is_awaited_only_where_one_was_ended() {
+        let world = World::new(1, Moment(0));
+        let end = |at: i64, case: u64, result: &str| {
+            let mut call = call(at, case, "");
+            call.intent["act"] = json!("mark-unhealthy");
+            call.intent["target"]["machine"] = json!(format!("i-{case}"));
+            call.then.group = "web".to_owned();
+            call.ended = Some((Moment(at + 1), json!({ result: {} })));
+            call
+        };
+        let over =
+            |at: i64, case: u64| Noted { at: Moment(at), by: 0, record: json!({"kind": "abandoned", "case": case}) };
+        let one = policy(json!({"per": "cluster", "at_once": {"hosts": 1}}));
+        let judged = |result: &str| {
+            let history = History {
+                calls: vec![end(0, 1, result), end(60_000, 2, result)],
+                records: vec![over(1_000, 1), over(61_000, 2)],
+                ..History::default()
+            };
+            judge(&world, &history, &one).len()
+        };
+        assert_eq!((judged("impossible"), judged("done")), (0, 1));
     }
 }
