@@ -101,7 +101,7 @@ def main():
     sums = {}
     for name, paths in files.items():
         select = ", ".join(f'sum("{column}")' for column in SUMS)
-        by_duckdb = duckdb.sql(f"select count(*), {select} from read_parquet({paths!r}, union_by_name=true)").fetchone()
+        by_duckdb = duckdb.sql(f"select count(*), {select} from read_parquet({paths!r}, union_by_name=true)").fetchall()[0]
         frame = polars.concat([polars.scan_parquet(path) for path in paths], how="diagonal")
         by_polars = frame.select(polars.len(), *(polars.col(column).sum() for column in SUMS)).collect().row(0)
         sums[name] = (by_duckdb, by_polars)

@@ -18,9 +18,6 @@ use std::{
 
 use telemetry::{Class, Store, StoreConfig, columns::Builder, event::Event};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const GROUP: &str = "/aws/ecs/containerinsights/lab/performance";
 /// A full minute in October 2026.
 const START_MS: i64 = 1_791_208_800_000;
