@@ -161,7 +161,7 @@ fn query(rng: &mut Rng) -> String {
 
 fn window(rng: &mut Rng) -> (i64, i64) {
     let unit = [1, 1_000, MINUTE_MS, 5 * MINUTE_MS, HOUR_MS, DAY_MS][rng.usize(..6)];
-    let time = |rng: &mut Rng| START_MS - HOUR_MS + rng.i64(..(DAYS * DAY_MS + 2 * HOUR_MS) / unit) * unit;
+    let time = |rng: &mut Rng| START_MS - HOUR_MS + rng.i64(0..(DAYS * DAY_MS + 2 * HOUR_MS) / unit) * unit;
     let (one, other) = (time(rng), time(rng));
     match rng.u8(..6) {
         0 => (i64::MIN / 4, i64::MAX / 4),
@@ -320,7 +320,7 @@ async fn percentiles_are_exact_unless_they_may_be_approximate() {
             differing += usize::from(about != exact);
         }
     }
-    assert!(differing > 0 && exact.len() > 200, "{differing} differ of {}", exact.len());
+    assert!(differing > 0 && exact.len() > 20, "{differing} differ of {}", exact.len());
 }
 
 #[tokio::test]

@@ -237,7 +237,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The columns that are there for every row: its time, its dimensions, and how many events it stands for.
-    fn common(&self, of: impl Fn(&str) -> Expr, events: Expr) -> Vec<Expr> {
+    fn time_and_dimensions(&self, of: impl Fn(&str) -> Expr, events: Expr) -> Vec<Expr> {
         let dimensions = self.wish.dimensions.iter().map(|name| of(name).alias(own(name)));
         let time = std::iter::once(of(field::TIMESTAMP).alias(own(field::TIMESTAMP)));
         time.chain(dimensions).chain(std::iter::once(events.alias(&self.parts.events))).collect()
@@ -253,7 +253,7 @@ impl Reader<'_> {
             (_, Some(known)) => column(&own(&known.name)),
             (_, None) => lit(ScalarValue::Utf8View(None)),
         };
-        let mut parts = self.common(of, lit(1_i64));
+        let mut parts = self.time_and_dimensions(of, lit(1_i64));
         for (name, metric) in &self.parts.metrics {
             let value = operand_of(self.planner, name, self.wanted.fields.columns_of(name), false);
             parts.extend(metric.columns(|what| {
@@ -285,7 +285,7 @@ impl Reader<'_> {
             self.group.fields.columns_of(name).iter().map(|column| column.name.clone()).collect()
         };
         let counts = when(is_of(vec![String::new()]), physical(COUNT)).end()?;
-        let mut exprs = self.common(dimension, counts);
+        let mut exprs = self.time_and_dimensions(dimension, counts);
         for (name, metric) in &self.parts.metrics {
             let names = columns(name);
             let of_metric = |value: Expr| {

@@ -46,7 +46,7 @@ fn records(rng: &mut Rng, count: usize, hosts: u32, minutes: i64) -> Vec<Record>
     let record = |_| {
         let family = rng.u32(..3);
         Record {
-            time_ms: START_MS + 5 * MINUTE_MS + rng.i64(..minutes * MINUTE_MS),
+            time_ms: START_MS + 5 * MINUTE_MS + rng.i64(0..minutes * MINUTE_MS),
             of: if rng.bool() { "Task" } else { "Container" },
             family: format!("family-{family}"),
             service: rng.bool().then(|| format!("service-{family}")),
