@@ -9,7 +9,14 @@ use datafusion::{
 };
 use futures::StreamExt;
 
-use crate::{engine::Engine, error::QueryFailed, plan::Planned, run::Request, statistics};
+use crate::{
+    engine::Engine,
+    error::QueryFailed,
+    plan::Planned,
+    rollup::{Answered, RELATIVE_ERROR, said},
+    run::Request,
+    statistics,
+};
 
 impl Engine {
     /// Runs a query and tells how: files that were read and skipped and why, bytes, and the steps of the plan. The rows that it
@@ -41,19 +48,25 @@ fn text(request: &Request, planned: &Planned, plan: &Arc<dyn ExecutionPlan>, row
     line(0, "Reads".to_owned());
     for group in &request.groups {
         let from_ms = request.from_ms.max(group.created_ms);
-        let within = |file: &&telemetry::snapshot::File| file.to_ms >= from_ms && file.from_ms <= request.to_ms;
+        let answered: Vec<_> = planned.rolled_up.iter().filter(|it| it.group == group.name).collect();
+        let spared = |path: &String| answered.iter().any(|it| it.spared.contains(path));
+        let within = |file: &&telemetry::snapshot::File| {
+            file.to_ms >= from_ms && file.from_ms <= request.to_ms && !spared(&file.path)
+        };
         let read: Vec<_> = group.files.iter().filter(within).collect();
         let bytes: u64 = read.iter().map(|file| file.bytes).sum();
         let in_memory: usize = group.batches.iter().map(|batch| batch.num_rows()).sum();
         line(
             2,
             format!(
-                "{}: {} of {} files ({bytes} bytes; the others lie outside of the time), {in_memory} records in memory",
+                "{}: {} of {} files ({bytes} bytes; the others lie outside of the time{}), {in_memory} records in memory",
                 group.name,
                 read.len(),
-                group.files.len()
+                group.files.len(),
+                if answered.is_empty() { "" } else { ", or are answered by roll-ups" },
             ),
         );
+        answered.iter().for_each(|answered| line(2, rolled_up(answered)));
     }
     for (name, count) in pruned(plan) {
         line(2, format!("{}: {count}", name.replace('_', " ")));
@@ -75,6 +88,25 @@ fn text(request: &Request, planned: &Planned, plan: &Arc<dyn ExecutionPlan>, row
     let columns: Vec<&str> = planned.outputs.iter().map(|it| it.name.as_str()).collect();
     line(2, format!("{}. shows {}: {rows} rows", steps.len() + 1, columns.join(", ")));
     text
+}
+
+/// What roll-ups answered.
+fn rolled_up(answered: &Answered) -> String {
+    let widths: Vec<String> = answered.widths_ms.iter().map(|width_ms| said(*width_ms)).collect();
+    let within = if answered.approximate {
+        format!("; percentiles are approximate, within {:.2} % of themselves", RELATIVE_ERROR * 100.0)
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: roll-ups of {} answer, {} files ({} bytes), so that {} files ({} bytes) are not read{within}",
+        answered.group,
+        widths.join(", "),
+        answered.files,
+        answered.bytes,
+        answered.spared.len(),
+        answered.spared_bytes,
+    )
 }
 
 /// What scans passed over, by the reason.

@@ -9,6 +9,7 @@
 //! | `plan` | from commands to a plan |
 //! | `operation`, `aggregate` | functions that DataFusion has not |
 //! | `scan` | the rows of a group as a table |
+//! | [`rollup`] | which queries roll-ups answer, and with which files |
 //! | [`codec`] | plans as bytes |
 //! | [`lookup`], [`pointer`] | uploaded tables; pointers to records |
 //! | `explain` | how a query was run, in words |
@@ -30,6 +31,7 @@ mod operation;
 mod plan;
 pub mod pointer;
 pub mod result;
+pub mod rollup;
 pub mod run;
 mod scan;
 pub mod statistics;

@@ -25,6 +25,8 @@ pub struct QueryResult {
     pub batches: Vec<RecordBatch>,
     /// What was read and what was found.
     pub statistics: Statistics,
+    /// By what part of themselves percentiles may be off, where they come from sketches ([`crate::rollup`]).
+    pub approximate_within: Option<f64>,
     pub(crate) rules: Rules,
 }
 

@@ -29,6 +29,7 @@ use crate::{
     operation::{Setting, Subquery},
     plan::{Output, Planned, Planner},
     result::QueryResult,
+    rollup,
     scan::object_store_url,
     statistics::{self, Held, Statistics},
 };
@@ -54,6 +55,8 @@ pub struct Request {
     pub now_ms: i64,
     /// How many rows are asked for, besides what the query says itself.
     pub limit: Option<u64>,
+    /// When roll-ups answer.
+    pub rollups: rollup::Use,
 }
 
 /// A query that runs. When it is dropped, the query is stopped.
@@ -77,6 +80,7 @@ struct Rows {
     batches: Vec<RecordBatch>,
     plan: Option<Arc<dyn ExecutionPlan>>,
     held: Held,
+    approximate_within: Option<f64>,
 }
 
 impl Seen {
@@ -103,6 +107,7 @@ impl Running {
             outputs: rows.outputs.clone(),
             batches: rows.batches.clone(),
             statistics: rows.plan.as_ref().map_or_else(Statistics::default, |it| statistics::of_plan(it, rows.held)),
+            approximate_within: rows.approximate_within,
             rules: self.setting.rules.clone(),
         }
     }
@@ -183,6 +188,7 @@ impl Engine {
             rows.outputs.clone_from(&planned.outputs);
             rows.plan = Some(Arc::clone(&plan));
             rows.held = held(&request.groups);
+            rows.approximate_within = planned.approximate_within();
         }
         let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
         while let Some(batch) = stream.next().await {
@@ -284,6 +290,8 @@ impl Request {
             tables: &self.tables,
             answered,
             named: std::cell::Cell::new(0),
+            rollups: self.rollups,
+            answered_by_rollups: std::cell::RefCell::default(),
         }
     }
 }

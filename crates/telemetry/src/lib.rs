@@ -10,6 +10,7 @@
 //! | [`snapshot`] | what a query sees: rows in memory and files, of one or more groups |
 //! | [`reader`] | events of a snapshot, in their order |
 //! | [`record`] | performance records of Container Insights, as their texts |
+//! | [`rollup`] | rows of files, summed up by time and dimensions |
 //! | [`emf`] | metrics that are embedded in lines |
 //! | [`store`] | groups, their log, their files |
 
@@ -25,6 +26,7 @@ mod manifest;
 mod place;
 pub mod reader;
 pub mod record;
+pub mod rollup;
 pub mod shape;
 pub mod snapshot;
 pub mod store;

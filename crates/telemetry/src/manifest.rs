@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{field::FieldIndex, snapshot::File};
+use crate::{field::FieldIndex, rollup::Rollups, snapshot::File};
 
 /// The folder of all groups.
 pub(crate) const GROUPS: &str = "groups";
@@ -71,6 +71,23 @@ pub(crate) struct Entry {
     pub(crate) sorted_by: Vec<String>,
     /// When the last of its events came in, in milliseconds.
     pub(crate) ingested_to_ms: i64,
+    /// Its roll-ups; nothing, as long as it was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rollups: Option<Arc<Rollups>>,
+}
+
+impl Entry {
+    /// The paths of the file and of its roll-ups.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &String> {
+        let levels = self.rollups.iter().flat_map(|rollups| &rollups.levels);
+        std::iter::once(&self.file.path).chain(levels.map(|level| &level.file.path))
+    }
+
+    /// The bytes of the file and of its roll-ups.
+    pub(crate) fn bytes(&self) -> u64 {
+        let levels = self.rollups.iter().flat_map(|rollups| &rollups.levels);
+        self.file.bytes + levels.map(|level| level.file.bytes).sum::<u64>()
+    }
 }
 
 /// A file that is no longer used, and is removed when nobody can be reading it.
@@ -141,7 +158,7 @@ impl Manifest {
 
     /// The bytes of its files.
     pub(crate) fn stored_bytes(&self) -> u64 {
-        self.files.iter().map(|entry| entry.file.bytes).sum()
+        self.files.iter().map(Entry::bytes).sum()
     }
 }
 
@@ -159,6 +176,7 @@ mod tests {
             day: 0,
             sorted_by: vec!["Type".to_owned()],
             ingested_to_ms: 4,
+            rollups: None,
         });
         let text = serde_json::to_string(&manifest).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);

@@ -1,7 +1,7 @@
 //! What a query sees: for each log group the rows that are in memory only, and the files. It does not change while the query
 //! runs; files that it names are not removed before it is dropped.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{array::AsArray as _, datatypes::TimestampMillisecondType, record_batch::RecordBatch};
 
@@ -9,6 +9,7 @@ use crate::{
     columns::Builder,
     event::Event,
     field::{self, FieldIndex},
+    rollup::Rollups,
 };
 
 /// How many rows a batch in memory has at most; an engine's threads take them one by one.
@@ -46,6 +47,8 @@ pub struct Group {
     pub batches: Vec<RecordBatch>,
     /// Its files.
     pub files: Vec<File>,
+    /// The roll-ups of files, by the paths of these.
+    pub rollups: BTreeMap<String, Arc<Rollups>>,
     /// Keeps its files from being removed.
     pub hold: Hold,
 }
@@ -84,6 +87,7 @@ impl Group {
             shapes: Arc::new(builder.shapes().texts().to_vec()),
             batches,
             files: Vec::new(),
+            rollups: BTreeMap::new(),
             hold: Hold::default(),
         }
     }

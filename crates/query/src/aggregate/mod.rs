@@ -22,7 +22,7 @@ use datafusion::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{kind::Kind, operation::Setting};
+use crate::{kind::Kind, operation::Setting, rollup::percentile as sketched};
 
 /// What an aggregate computes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +48,13 @@ pub(crate) enum Aggregation {
         /// Its rank, in billionths of a hundredth.
         billionths: u64,
         /// Whether what lies between two numbers is interpolated; else it is the nearest rank.
+        interpolated: bool,
+    },
+    /// About a percentile, of what sketches of roll-ups and single numbers say.
+    Sketched {
+        /// Its rank, in billionths of a hundredth.
+        billionths: u64,
+        /// As of an exact one.
         interpolated: bool,
     },
     /// The patterns of texts, with how often each was seen; of those with `true` in the second argument, apart.
@@ -117,6 +124,7 @@ impl AggregateUDFImpl for Function {
             Aggregation::Values => "values",
             Aggregation::TopK(_) => "topk",
             Aggregation::Percentile { .. } => "percentile",
+            Aggregation::Sketched { .. } => "percentile_of_sketches",
             Aggregation::Patterns => "patterns",
         }
     }
@@ -128,7 +136,7 @@ impl AggregateUDFImpl for Function {
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         Ok(match self.aggregation {
             Aggregation::Nearest { .. } => arguments.first().cloned().unwrap_or(DataType::Null),
-            Aggregation::Percentile { .. } => Kind::Number.arrow(),
+            Aggregation::Percentile { .. } | Aggregation::Sketched { .. } => Kind::Number.arrow(),
             _ => Kind::Any.arrow(),
         })
     }
@@ -136,6 +144,7 @@ impl AggregateUDFImpl for Function {
     fn state_fields(&self, arguments: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         let kinds = match self.aggregation {
             Aggregation::Percentile { .. } => vec![percentile::state_type()],
+            Aggregation::Sketched { .. } => vec![sketched::STATE],
             Aggregation::Nearest { .. } => {
                 vec![arguments.return_field.data_type().clone(), DataType::Int64, DataType::Int64]
             }
@@ -158,6 +167,9 @@ impl AggregateUDFImpl for Function {
             Aggregation::TopK(wanted) => Box::new(gather::Gathering(gather::Frequent::new(wanted, rules))),
             Aggregation::Percentile { billionths, interpolated } => {
                 Box::new(single::Single(percentile::Groups::new(percentile::Rank::new(billionths, interpolated))))
+            }
+            Aggregation::Sketched { billionths, interpolated } => {
+                Box::new(sketched::Percentile::new(billionths, interpolated))
             }
             Aggregation::Patterns => Box::new(gather::Gathering(templates::Templates::new(rules))),
         })

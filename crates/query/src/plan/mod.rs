@@ -13,12 +13,17 @@ mod operand;
 mod order;
 mod output;
 mod pattern;
+mod rolled_up;
 mod source;
 mod stats;
 mod total;
 mod window;
 
-use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    sync::Arc,
+};
 
 use datafusion::{
     common::{Result, plan_err},
@@ -39,6 +44,7 @@ use crate::{
     error::QueryFailed,
     lookup::Table,
     operation::{Bins, Operation, Setting, Subquery},
+    rollup,
 };
 
 /// Of how many expressions a field may consist before it becomes a column: else fields of fields of fields grow without bound.
@@ -60,6 +66,10 @@ pub(crate) struct Planner<'q> {
     pub(crate) answered: Vec<Subquery>,
     /// How many names were given to columns.
     pub(crate) named: Cell<usize>,
+    /// Whether roll-ups may answer.
+    pub(crate) rollups: rollup::Use,
+    /// What they answer.
+    pub(crate) answered_by_rollups: RefCell<Vec<rollup::Answered>>,
 }
 
 impl Planner<'_> {
@@ -151,7 +161,10 @@ impl Planner<'_> {
                 commands = rest;
                 pattern::compared(self, &groups, window, checked, before, pattern, shift)?
             }
-            None => Pipeline::records(self, &groups, &checked.reads, window)?,
+            None => match Pipeline::rolled_up(self, &groups, commands, window)? {
+                Some(pipeline) => pipeline,
+                None => Pipeline::records(self, &groups, &checked.reads, window)?,
+            },
         };
         for command in commands {
             pipeline.command(command)?;
@@ -182,6 +195,8 @@ pub(crate) struct Pipeline<'p> {
     groups: Vec<(String, Option<Bins>)>,
     /// Columns that are shown although the query does not name them.
     more: Vec<String>,
+    /// How rows that sum up others are aggregated, until they are.
+    parts: Option<rolled_up::Parts>,
 }
 
 impl<'p> Pipeline<'p> {

@@ -22,6 +22,15 @@ pub(crate) struct Output {
 pub(crate) struct Planned {
     pub(crate) plan: LogicalPlan,
     pub(crate) outputs: Vec<Output>,
+    /// What roll-ups answer.
+    pub(crate) rolled_up: Vec<crate::rollup::Answered>,
+}
+
+impl Planned {
+    /// By what part of themselves percentiles may be off.
+    pub(crate) fn approximate_within(&self) -> Option<f64> {
+        self.rolled_up.iter().any(|it| it.approximate).then_some(crate::rollup::RELATIVE_ERROR)
+    }
 }
 
 /// The name of a column of a result in its plan: names of fields may be anything, also the same twice.
@@ -58,7 +67,8 @@ impl Pipeline<'_> {
             outputs.push(Output { name, kind: operand.kind, is_map: operand.is_flat });
         }
         self.build(|plan| plan.project(exprs))?;
-        Ok(Planned { plan: self.plan, outputs })
+        let rolled_up = self.planner.answered_by_rollups.take();
+        Ok(Planned { plan: self.plan, outputs, rolled_up })
     }
 
     /// A field by the name of its column, which may be a path into another one.

@@ -30,18 +30,18 @@ use crate::{
 const TABLE: &str = "records";
 
 /// What a query wants of the groups it reads: one set of columns for all.
-struct Wanted<'r> {
+pub(super) struct Wanted<'r> {
     /// Fields by name, and of which kinds they are in any group.
-    fields: FieldIndex,
+    pub(super) fields: FieldIndex,
     /// Fields that may be in `@rest`.
-    rest: Vec<&'r str>,
+    pub(super) rest: Vec<&'r str>,
     messages: bool,
     streams: bool,
     ingestion_times: bool,
 }
 
 impl<'r> Wanted<'r> {
-    fn of(reads: &'r Reads, groups: &'r [&Group]) -> Self {
+    pub(super) fn of(reads: &'r Reads, groups: &'r [&Group]) -> Self {
         let system = |name: &str| insights::record::SYSTEM_FIELDS.contains(&name);
         let mut fields = FieldIndex::default();
         let everything = groups.iter().flat_map(|group| group.fields.iter().map(|(name, _)| name));
@@ -76,7 +76,7 @@ impl<'r> Wanted<'r> {
 }
 
 /// The column of a record's own field or system field.
-fn own(name: &str) -> String {
+pub(super) fn own(name: &str) -> String {
     format!(".{name}")
 }
 
@@ -138,12 +138,13 @@ impl<'p> Pipeline<'p> {
             window,
             groups: Vec::new(),
             more: Vec::new(),
+            parts: None,
         })
     }
 }
 
 /// A field's columns as one operand.
-fn operand_of(planner: &Planner<'_>, name: &str, columns: &[field::Column], with_rest: bool) -> Operand {
+pub(super) fn operand_of(planner: &Planner<'_>, name: &str, columns: &[field::Column], with_rest: bool) -> Operand {
     let mut variants: Vec<(Kind, Expr)> =
         columns.iter().map(|it| (Kind::from(it.kind), column(&own(&it.name)))).collect();
     if with_rest {
@@ -193,7 +194,39 @@ fn group_plan(
     window: Window,
     late: bool,
 ) -> Result<LogicalPlan> {
-    let physical = |name: &str| Expr::Column(Column::new(Some(TABLE), name));
+    let (schema, exprs) = reading(planner, group, wanted, late);
+    let from_ms = window.from_ms.max(group.created_ms);
+    let mut parts = Vec::new();
+    for scan in Scan::of_group(group, &schema, planner.root.as_ref(), from_ms, window.to_ms)? {
+        parts.push(read(scan, &[(from_ms, window.to_ms)], None, &exprs)?);
+    }
+    union(parts)
+}
+
+/// The rows of a scan in some spans of time, both of whose ends belong to them, perhaps with another condition.
+pub(super) fn read(scan: Scan, spans: &[(i64, i64)], condition: Option<Expr>, exprs: &[Expr]) -> Result<LogicalPlan> {
+    let time = |millis: i64| lit(ScalarValue::TimestampMillisecond(Some(millis), None));
+    let within = |(from, to): &(i64, i64)| {
+        joined(vec![physical(field::TIMESTAMP).gt_eq(time(*from)), physical(field::TIMESTAMP).lt_eq(time(*to))], false)
+    };
+    let within = joined(spans.iter().map(within).collect(), true);
+    let within = joined(std::iter::once(within).chain(condition).collect(), false);
+    let plan = LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(scan)), None)?;
+    plan.filter(within)?.project(exprs.to_vec())?.build()
+}
+
+/// A column of a file.
+pub(super) fn physical(name: &str) -> Expr {
+    Expr::Column(Column::new(Some(TABLE), name))
+}
+
+/// The columns that are read of a group, and what becomes of them.
+pub(super) fn reading(
+    planner: &Planner<'_>,
+    group: &Group,
+    wanted: &Wanted<'_>,
+    late: bool,
+) -> (Arc<Schema>, Vec<Expr>) {
     let mut schema: Vec<Field> =
         vec![Field::new(field::TIMESTAMP, Kind::Time.arrow(), true), Field::new(field::EVENT, DataType::Int64, true)];
     let log = format!("{}:{}", group.account, group.name);
@@ -252,22 +285,10 @@ fn group_plan(
             exprs.push(expr.alias(own(field::MESSAGE)));
         }
     }
-    let time = |millis: i64| lit(ScalarValue::TimestampMillisecond(Some(millis), None));
-    let from_ms = window.from_ms.max(group.created_ms);
-    let within = joined(
-        vec![physical(field::TIMESTAMP).gt_eq(time(from_ms)), physical(field::TIMESTAMP).lt_eq(time(window.to_ms))],
-        false,
-    );
-    let schema = Arc::new(Schema::new(schema));
-    let mut parts = Vec::new();
-    for scan in Scan::of_group(group, &schema, planner.root.as_ref(), from_ms, window.to_ms)? {
-        let plan = LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(scan)), None)?;
-        parts.push(plan.filter(within.clone())?.project(exprs.clone())?.build()?);
-    }
-    union(parts)
+    (Arc::new(Schema::new(schema)), exprs)
 }
 
-fn union(plans: Vec<LogicalPlan>) -> Result<LogicalPlan> {
+pub(super) fn union(plans: Vec<LogicalPlan>) -> Result<LogicalPlan> {
     let mut plans = plans.into_iter();
     let Some(first) = plans.next() else {
         return datafusion::common::plan_err!("there is nothing to read");
@@ -289,6 +310,7 @@ fn nothing() -> Group {
         shapes: Arc::default(),
         batches: Vec::new(),
         files: Vec::new(),
+        rollups: BTreeMap::new(),
         hold: Default::default(),
     }
 }

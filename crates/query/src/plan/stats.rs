@@ -20,25 +20,29 @@ use crate::{
 };
 
 /// What becomes of the column that an aggregate gives.
-#[derive(Clone, Copy, Debug)]
-enum Finish {
+#[derive(Clone, Debug)]
+pub(super) enum Finish {
     /// It is a column of this kind.
     As(Kind),
     /// A number, null if it is not finite.
     Finite,
     /// A count or a sum, as many times.
     Times(f64),
+    /// A sum of counts, which is nothing where there are none.
+    Counts,
+    /// A sum that is divided by the counts in another column.
+    Over(String),
 }
 
 /// The aggregates of one `stats`, each once.
 #[derive(Default)]
-struct Collected {
+pub(super) struct Collected {
     exprs: Vec<(Expr, String, Finish)>,
 }
 
 impl Collected {
     /// The name of the column of an aggregate.
-    fn add(&mut self, expr: Expr, finish: Finish, name: impl FnOnce() -> String) -> usize {
+    pub(super) fn add(&mut self, expr: Expr, finish: Finish, name: impl FnOnce() -> String) -> usize {
         let same = |(known, _, known_finish): &(Expr, String, Finish)| {
             *known == expr && format!("{known_finish:?}") == format!("{finish:?}")
         };
@@ -46,6 +50,11 @@ impl Collected {
             self.exprs.push((expr, name(), finish));
             self.exprs.len() - 1
         })
+    }
+
+    /// The name of the column of one of them.
+    pub(super) fn name(&self, position: usize) -> &str {
+        &self.exprs[position].1
     }
 }
 
@@ -88,12 +97,15 @@ impl Pipeline<'_> {
         self.order.clear();
         self.sides = None;
         self.more.clear();
+        self.parts = None;
         self.groups = groups;
         let placeholders: Vec<String> = (0..collected.exprs.len()).map(placeholder).collect();
         for (name, (_, made, finish)) in placeholders.iter().zip(&collected.exprs) {
             let operand = match finish {
                 Finish::As(kind) => Operand::column(made, *kind),
                 Finish::Finite => Operand::new(self.operation(Operation::Finite, vec![column(made)]), Kind::Number, 2),
+                Finish::Counts => self.counted(made),
+                Finish::Over(counts) => self.divided(made, counts),
                 Finish::Times(factor) => {
                     let number = cast(column(made), Kind::Number.arrow());
                     let product = datafusion::logical_expr::binary_expr(
@@ -161,7 +173,11 @@ impl Pipeline<'_> {
             if let ExprKind::Call(call) = &part.kind
                 && call.function.is_aggregate()
             {
-                return match self.aggregate(call, span) {
+                let aggregate = match &self.parts {
+                    Some(parts) => self.aggregate_of_parts(parts, call, collected),
+                    None => self.aggregate(call, span),
+                };
+                return match aggregate {
                     Ok((expr, finish)) => {
                         let position = collected.add(expr, finish, || self.planner.name());
                         Some(ExprKind::Field(Path::named(placeholder(position))))
@@ -297,7 +313,7 @@ impl Pipeline<'_> {
         Ok(self.operation(Operation::RowKey, operands.iter().map(Operand::value_of_condition).collect()))
     }
 
-    fn constant_number(&self, expr: &ast::Expr) -> Result<Option<f64>> {
+    pub(super) fn constant_number(&self, expr: &ast::Expr) -> Result<Option<f64>> {
         if let Some(value) = constant_of(expr) {
             return Ok(value.number());
         }

@@ -1,4 +1,4 @@
-//! What is done from time to time: sealing, merging, retention, removal.
+//! What is done from time to time: sealing, merging, rolling up, retention, removal.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,7 +6,7 @@ use super::{Store, StoreError, group::Group};
 use crate::{
     file,
     limits::oldest_ms,
-    manifest::{Entry, Manifest},
+    manifest::{Entry, Manifest, Removed},
 };
 
 /// No merge takes more files than this at once.
@@ -15,7 +15,7 @@ const MERGE_FILES_MAX: usize = 64;
 const SETTLED_DAY_MS: i64 = 3 * 3_600_000;
 
 impl Store {
-    /// Seals what has been in memory for long, merges small files, removes what retention and size do not keep, and files that
+    /// Seals what has been in memory for long, merges small files, rolls up what is large enough, removes what retention and size do not keep, and files that
     /// nobody reads any more. Does what it can; call it every few seconds.
     ///
     /// # Errors
@@ -46,6 +46,7 @@ impl Store {
             }
             note(self.expire(group, now_ms).await);
             note(self.compact(group, now_ms).await);
+            note(self.roll_up(group, now_ms).await);
         }
         note(self.shrink(&groups, now_ms).await);
         for group in &groups {
@@ -92,13 +93,13 @@ impl Store {
             let manifest = Arc::clone(&group.live().manifest);
             files.extend(manifest.files.iter().map(|entry| (entry.file.to_ms, Arc::clone(group), entry.clone())));
         }
-        let mut bytes: u64 = files.iter().map(|(.., entry)| entry.file.bytes).sum();
+        let mut bytes: u64 = files.iter().map(|(.., entry)| entry.bytes()).sum();
         files.sort_by_key(|(to_ms, ..)| *to_ms);
         for (_, group, entry) in files {
             if bytes <= bytes_max {
                 break;
             }
-            bytes -= entry.file.bytes;
+            bytes -= entry.bytes();
             tracing::warn!(
                 group = group.name,
                 file = entry.file.path,
@@ -170,16 +171,19 @@ impl Store {
 }
 
 impl Manifest {
-    /// Takes files out; they are removed later. `now_ms` is since when nobody opens them any more.
+    /// Takes files out, and their roll-ups; they are removed later. `now_ms` is since when nobody opens them any more.
     pub(crate) fn retire(&mut self, paths: &[String], now_ms: i64) {
-        self.files.retain(|entry| !paths.contains(&entry.file.path));
         let generation = self.generation;
-        self.removed.extend(paths.iter().map(|path| crate::manifest::Removed {
-            path: path.clone(),
-            since_ms: now_ms,
-            generation,
-        }));
+        for entry in self.files.extract_if(.., |entry| paths.contains(&entry.file.path)) {
+            let removed = |path: &String| Removed { path: path.clone(), since_ms: now_ms, generation };
+            self.removed.extend(entry.paths().map(removed));
+        }
     }
+}
+
+/// Whether a day is over for so long that hardly anything is added to it.
+pub(super) fn is_over(day: i64, now_ms: i64) -> bool {
+    (day + 1).saturating_mul(crate::limits::DAY_MS).saturating_add(SETTLED_DAY_MS) <= now_ms
 }
 
 /// Files of one day and order that are worth merging. A file is merged with others of its size, so that each row is written a few
@@ -187,7 +191,7 @@ impl Manifest {
 fn candidates(manifest: &Manifest, merge_files: usize, file_bytes: u64, now_ms: i64) -> Option<Vec<Entry>> {
     let mut days: BTreeMap<(i64, &[String], u32), Vec<&Entry>> = BTreeMap::new();
     for entry in manifest.files.iter().filter(|entry| entry.file.bytes < file_bytes) {
-        let over = (entry.day + 1).saturating_mul(crate::limits::DAY_MS).saturating_add(SETTLED_DAY_MS) <= now_ms;
+        let over = is_over(entry.day, now_ms);
         // Sizes are told apart by factors of about eight; of a day that is over all are alike.
         let size = if over { u32::MAX } else { entry.file.bytes.max(1).ilog2() / 3 };
         days.entry((entry.day, &entry.sorted_by, size)).or_default().push(entry);
@@ -224,6 +228,7 @@ mod tests {
                 day: *day,
                 sorted_by: Vec::new(),
                 ingested_to_ms: 0,
+                rollups: None,
             })
             .collect();
         manifest

@@ -151,6 +151,10 @@ impl Group {
             shapes: Arc::clone(&live.shapes),
             batches,
             files: live.manifest.files.iter().map(|entry| entry.file.clone()).collect(),
+            rollups: {
+                let entries = live.manifest.files.iter();
+                entries.filter_map(|it| Some((it.file.path.clone(), it.rollups.clone()?))).collect()
+            },
             hold: Hold::new(held),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use super::{Store, StoreError, group::Group};
 use crate::{
     file,
-    manifest::{Class, Manifest},
+    manifest::{Class, Entry, Manifest},
     wal::{Body, Note},
 };
 
@@ -83,9 +83,7 @@ impl Store {
         };
         self.inner.count_memory(freed, 0);
         wal.sealed(group.number, u64::MAX);
-        for path in
-            manifest.files.iter().map(|entry| &entry.file.path).chain(manifest.removed.iter().map(|it| &it.path))
-        {
+        for path in manifest.files.iter().flat_map(Entry::paths).chain(manifest.removed.iter().map(|it| &it.path)) {
             if let Err(error) = self.inner.place.remove(path).await {
                 tracing::warn!(%error, group = name, "a file of a removed log group is left");
             }

@@ -9,6 +9,7 @@ mod group;
 mod groups;
 mod open;
 mod put;
+mod roll_up;
 mod seal;
 
 use std::{
@@ -60,6 +61,8 @@ pub struct StoreConfig {
     pub merge_files: usize,
     /// Files of more bytes are not merged any further.
     pub file_bytes: u64,
+    /// A file of so many rows, or of a day that is over, gets roll-ups where they pay; `None`: no file does.
+    pub rollup_rows: Option<u64>,
     /// For how long a file stays that no manifest names any more, for readers in other processes, in milliseconds.
     pub removal_after_ms: i64,
 }
@@ -81,6 +84,7 @@ impl StoreConfig {
             files_bytes: None,
             merge_files: 8,
             file_bytes: 96 << 20,
+            rollup_rows: Some(1 << 15),
             removal_after_ms: 10 * 60_000,
         }
     }

@@ -248,7 +248,7 @@ async fn remove_orphans(place: &Place, groups: &BTreeMap<String, Arc<Group>>, no
     for group in groups.values() {
         let manifest = Arc::clone(&group.live().manifest);
         named.insert(manifest.path());
-        named.extend(manifest.files.iter().map(|entry| entry.file.path.clone()));
+        named.extend(manifest.files.iter().flat_map(|entry| entry.paths().cloned()));
         named.extend(manifest.removed.iter().map(|removed| removed.path.clone()));
     }
     let objects = place.objects(GROUPS).await.unwrap_or_default();

@@ -112,13 +112,14 @@ impl Store {
                 day: sealed.day,
                 sorted_by: sorted_by.to_vec(),
                 ingested_to_ms: sealed.ingested_to_ms,
+                rollups: None,
             });
         }
         Ok(entries)
     }
 
     /// Files on the disk of the log leave as much of it to the journal as the log does.
-    fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
         let config = &self.inner.config;
         if config.url.is_some() {
             return Ok(());

@@ -1,5 +1,7 @@
 //! What a store holds, read the long way.
 
+#![allow(dead_code, reason = "each test uses its own part")]
+
 use arrow::{
     array::{Array, AsArray, RecordBatch},
     datatypes::{Int64Type, TimestampMillisecondType},
