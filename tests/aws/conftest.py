@@ -174,13 +174,13 @@ def serve(aws, muster, tmp_path):
     """Starts `muster serve` with a configuration; stops what is left of it at the end."""
     started: list[Served] = []
 
-    def run(config: str, *arguments: str) -> Served:
+    def run(config: str, *arguments: str, **more: str) -> Served:
         (tmp_path / "muster.toml").write_text(config)
         log = tmp_path / f"serve-{len(started)}.log"
         process = subprocess.Popen(
             [muster, "serve", "--listen", "127.0.0.1:0", "--config", "muster.toml", *arguments],
             cwd=tmp_path,
-            env=environment(aws.endpoint),
+            env=environment(aws.endpoint, **more),
             stdout=subprocess.PIPE,
             stderr=log.open("w"),
             text=True,

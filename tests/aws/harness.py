@@ -68,7 +68,7 @@ AMI = "ami-0c1d2e3f4a5b6c7d8"
 class Fault:
     """A disturbance of the wire. `None` for service or action means any; for times, until cleared."""
 
-    kind: str  # http-500 | html | truncated | throttle | denied | expired | hang | lost (done, and a 500 all the same)
+    kind: str  # http-500 | html | truncated | throttle | denied | forbidden (S3's denial) | expired | hang | lost (done, and a 500 all the same)
     service: str | None = None
     action: str | None = None
     times: int | None = None
@@ -438,6 +438,9 @@ FAULT_ANSWERS = {
         "400 Bad Request",
         "AccessDeniedException",
         "User: arn:aws:iam::123456789012:user/observer is not authorized to perform: ecs:ListContainerInstances",
+    ),
+    "forbidden": lambda *_: (
+        "403 Forbidden", "application/xml", "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
     ),
     "expired": error("400 Bad Request", "ExpiredTokenException", "The security token included in the request is expired"),
 }

@@ -4,7 +4,7 @@ A fenced `sh` block is a sequence of commands. The blocks of a page are run in o
 would type them, against the simulator (or moto, where a page needs services that the simulator does not have).
 
 * A line that ends in `# exit 1` is expected to end so; every other line must succeed.
-* `muster serve` and `muster simulate` go on running in the background until the end of the page, as in a terminal of
+* `muster serve`, `muster simulate` and `muster demo` go on running in the background until the end of the page, as in a terminal of
   their own. The port that they name is replaced by a free one, here and in the lines that follow.
 * The lines of `RUN_ELSEWHERE` build and test the whole project: they have their own proof, and are not run again here.
 """

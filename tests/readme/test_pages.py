@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "aws"))
 from commands import AGAINST_MOTO, ROOT, configurations, expected_exit, pages, steps
 
-RUNS_ON = re.compile(r"^muster (serve|simulate)\b(?!.*--(record|list)\b)")
+RUNS_ON = re.compile(r"^muster (serve|simulate|demo)\b(?!.*--(record|list)\b)")
 COMMAND_SECS_MAX = 60
 
 

@@ -151,7 +151,7 @@ pub(crate) async fn resolve(settings: &Settings) -> Result<Accounts, ConnectErro
     Ok(Accounts { places, actors, base })
 }
 
-fn loader(settings: &Settings) -> ConfigLoader {
+pub(crate) fn loader(settings: &Settings) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.timeouts.connect)
         .read_timeout(settings.timeouts.read)

@@ -21,6 +21,7 @@
 //! | what is read before something is lost | `evidence` |
 //! | who is in charge, where several watch | [`lease`] |
 //! | figures for CloudWatch | [`metrics`] |
+//! | how an object store is reached | [`objects`] |
 //! | telling people: SNS, SES, and secrets that lie in AWS | [`notify`] |
 
 #![forbid(unsafe_code)]
@@ -34,6 +35,7 @@ pub mod insights;
 pub mod lease;
 pub mod metrics;
 pub mod notify;
+pub mod objects;
 pub mod pace;
 pub mod refusal;
 pub mod settings;

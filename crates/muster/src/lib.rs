@@ -14,6 +14,7 @@
 //! | what Container Insights would cost | [`bill`] |
 //! | records of Container Insights, made once a minute | [`records`] |
 //! | figures for Prometheus | [`metrics`] |
+//! | the object store of records, reached as AWS is | [`objects`] |
 //! | muster's own log | [`logging`] |
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod http;
 pub mod logging;
 pub mod logs;
 pub mod metrics;
+pub mod objects;
 pub mod placement_failures;
 pub mod publish;
 pub mod records;

@@ -34,6 +34,6 @@ mod wal;
 
 pub use file::MergeError;
 pub use manifest::Class;
-pub use place::PlaceError;
+pub use place::{PlaceError, S3};
 pub use store::{GroupInfo, Put, PutError, Store, StoreConfig, StoreError, StreamInfo};
 pub use wal::{ReadError, Replay, WalError};

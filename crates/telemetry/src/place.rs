@@ -1,9 +1,19 @@
 //! Where files and manifests are kept: a local directory, or an object store.
+//!
+//! | to learn | read |
+//! |---|---|
+//! | objects by their paths, durable when they are written | here |
+//! | stores that speak S3 | `s3` |
+
+mod s3;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    collections::HashMap,
     fs, io,
     path::{Path as FsPath, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -14,18 +24,36 @@ use object_store::{
 };
 use url::Url;
 
+use self::s3::{GUARD, said, shown};
 use crate::wal::sync_dir;
+
+pub use self::s3::S3;
 
 /// Why something could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// The address is of no kind that is known.
-    #[error("opening {url}: {source}; use a directory, or a URL such as s3://bucket/folder")]
+    #[error("opening {url}: {said}; use a directory, or a URL such as s3://bucket/folder")]
     Address {
         /// The address.
         url: String,
         /// What is wrong with it.
-        source: Box<object_store::Error>,
+        said: String,
+    },
+    /// The address holds keys.
+    #[error("{url} was given with keys before the bucket's name: keys come from the environment, a profile or a role")]
+    Keys {
+        /// The address without them.
+        url: String,
+    },
+    /// Another machine is to be asked without TLS.
+    #[error(
+        "the object store at {host} would be asked over plain http, and all records be sent in the clear: use https://, or \
+         set AWS_ALLOW_HTTP=true if the network is yours"
+    )]
+    Plain {
+        /// The machine.
+        host: String,
     },
     /// The disk does not do it.
     #[error("{what} {}: {source}", path.display())]
@@ -38,14 +66,14 @@ pub enum PlaceError {
         source: io::Error,
     },
     /// The object store does not do it.
-    #[error("{what} {path}: {source}")]
+    #[error("{what} {path} in the object store: {said}")]
     Object {
         /// What was tried.
         what: &'static str,
         /// On which object.
         path: String,
         /// What the store says.
-        source: Box<object_store::Error>,
+        said: String,
     },
     /// Somebody else has replaced the object.
     #[error("{0} was replaced by somebody else: two processes write into one store")]
@@ -58,6 +86,8 @@ pub(crate) struct Place {
     store: Arc<dyn ObjectStore>,
     root: Url,
     local: Option<PathBuf>,
+    /// What was written last without an answer, by path: it may be there all the same.
+    unsure: Arc<Mutex<HashMap<String, Bytes>>>,
 }
 
 /// Which version of an object was seen last; nothing, if there was none.
@@ -71,12 +101,12 @@ impl Place {
         let wrong = || failed(io::Error::new(io::ErrorKind::InvalidInput, "the path has no URL"));
         let root = Url::from_directory_path(&dir).map_err(|()| wrong())?;
         let store = LocalFileSystem::new_with_prefix(&dir)
-            .map_err(|source| PlaceError::Address { url: root.to_string(), source: source.into() })?;
-        Ok(Self { store: Arc::new(store), root, local: Some(dir) })
+            .map_err(|source| PlaceError::Address { url: root.to_string(), said: said(&source) })?;
+        Ok(Self { store: Arc::new(store), root, local: Some(dir), unsure: Arc::default() })
     }
 
-    /// The place of a URL: `file:`, or an object store that takes its settings from the environment.
-    pub(crate) fn of_url(url: &Url) -> Result<Self, PlaceError> {
+    /// The place of a URL: `file:`, or `s3:`.
+    pub(crate) fn of_url(url: &Url, s3: &S3) -> Result<Self, PlaceError> {
         if url.scheme() == "file"
             && let Ok(dir) = url.to_file_path()
         {
@@ -87,15 +117,37 @@ impl Place {
             })?;
             return Self::directory(&dir);
         }
-        let settings = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
-        let (store, prefix) = object_store::parse_url_opts(url, settings)
-            .map_err(|source| PlaceError::Address { url: url.to_string(), source: source.into() })?;
-        Ok(Self::remote(Arc::new(PrefixStore::new(store, prefix)), url.clone()))
+        if !matches!(url.scheme(), "s3" | "s3a") {
+            let said = format!("{}: is no kind of store that is known", url.scheme());
+            return Err(PlaceError::Address { url: shown(url), said });
+        }
+        let (store, folder) = s3.store(url)?;
+        Ok(Self::remote(Arc::new(PrefixStore::new(store, folder)), url.clone()))
+    }
+
+    /// Whether the store heeds the conditions of a put, by which two processes that write into one store are told from each
+    /// other. Tried with an object of its own, so that a store that cannot be written is found out here as well.
+    pub(crate) async fn is_guarded(&self) -> Result<bool, PlaceError> {
+        if self.local.is_some() {
+            return Ok(true);
+        }
+        for _ in 0..2 {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            let put = self.store.put_opts(&Path::from(GUARD), Bytes::from_static(b"{}\n").into(), options).await;
+            match put {
+                Ok(_) => {}
+                Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                    return Ok(true);
+                }
+                Err(error) => return Err(object("writing", GUARD, &error)),
+            }
+        }
+        Ok(false)
     }
 
     /// Any object store, with the URL that it is known by.
     pub(crate) fn remote(store: Arc<dyn ObjectStore>, root: Url) -> Self {
-        Self { store, root, local: None }
+        Self { store, root, local: None, unsure: Arc::default() }
     }
 
     /// The store, whose paths are below the root, and the root's URL.
@@ -109,7 +161,7 @@ impl Place {
             Some(dir) => write_file(dir.join(path), bytes).await,
             None => {
                 let put = self.store.put(&Path::from(path), bytes.into()).await;
-                put.map(|_| ()).map_err(|source| object("writing", path, source))
+                put.map(|_| ()).map_err(|error| object("writing", path, &error))
             }
         }
     }
@@ -121,14 +173,36 @@ impl Place {
             write_file(dir.join(path), bytes).await?;
             return Ok(None);
         }
+        let refused = || PlaceError::Replaced(path.to_owned());
+        if let Some(version) = self.put_upon(path, &bytes, seen).await? {
+            return Ok(Some(version));
+        }
+        // An answer may have been lost: what is there is what was to be written, now or the last time.
+        let Some((there, version)) = self.get(path).await? else { return Err(refused()) };
+        if there == bytes {
+            return Ok(version);
+        }
+        let tried = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+        if tried.is_none_or(|tried| tried != there) {
+            return Err(refused());
+        }
+        self.put_upon(path, &bytes, version).await?.map(Some).ok_or_else(refused)
+    }
+
+    /// Puts an object upon the version that was seen; nothing if another one is there.
+    async fn put_upon(&self, path: &str, bytes: &Bytes, seen: Version) -> Result<Option<UpdateVersion>, PlaceError> {
         let mode = seen.map_or(PutMode::Create, PutMode::Update);
         let options = PutOptions { mode, ..PutOptions::default() };
-        match self.store.put_opts(&Path::from(path), bytes.into(), options).await {
-            Ok(put) => Ok(Some(UpdateVersion { e_tag: put.e_tag, version: put.version })),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Err(PlaceError::Replaced(path.to_owned()))
+        match self.store.put_opts(&Path::from(path), bytes.clone().into(), options).await {
+            Ok(put) => {
+                self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+                Ok(Some(UpdateVersion { e_tag: put.e_tag, version: put.version }))
             }
-            Err(source) => Err(object("replacing", path, source)),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(None),
+            Err(error) => {
+                self.unsure.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), bytes.clone());
+                Err(object("replacing", path, &error))
+            }
         }
     }
 
@@ -137,10 +211,10 @@ impl Place {
         let got = match self.store.get(&Path::from(path)).await {
             Ok(got) => got,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(object("reading", path, source)),
+            Err(error) => return Err(object("reading", path, &error)),
         };
         let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
-        let bytes = got.bytes().await.map_err(|source| object("reading", path, source))?;
+        let bytes = got.bytes().await.map_err(|error| object("reading", path, &error))?;
         Ok(Some((bytes, Some(version))))
     }
 
@@ -148,8 +222,9 @@ impl Place {
     pub(crate) async fn folders(&self, below: &str) -> Result<Vec<String>, PlaceError> {
         let listed = self.store.list_with_delimiter(Some(&Path::from(below))).await;
         let listed = match listed {
-            Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
-            listed => listed.map_err(|source| object("listing", below, source))?,
+            // Of an object store this says that there is no such bucket.
+            Err(object_store::Error::NotFound { .. }) if self.local.is_some() => return Ok(Vec::new()),
+            listed => listed.map_err(|error| object("listing", below, &error))?,
         };
         Ok(listed.common_prefixes.iter().map(ToString::to_string).collect())
     }
@@ -159,8 +234,8 @@ impl Place {
         let listed = self.store.list(Some(&Path::from(below)));
         let listed = listed.map(|it| it.map(|it| (it.location.to_string(), it.last_modified.timestamp_millis())));
         match listed.try_collect().await {
-            Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
-            listed => listed.map_err(|source| object("listing", below, source)),
+            Err(object_store::Error::NotFound { .. }) if self.local.is_some() => Ok(Vec::new()),
+            listed => listed.map_err(|error| object("listing", below, &error)),
         }
     }
 
@@ -168,13 +243,13 @@ impl Place {
     pub(crate) async fn remove(&self, path: &str) -> Result<(), PlaceError> {
         match self.store.delete(&Path::from(path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(source) => Err(object("removing", path, source)),
+            Err(error) => Err(object("removing", path, &error)),
         }
     }
 }
 
-fn object(what: &'static str, path: &str, source: object_store::Error) -> PlaceError {
-    PlaceError::Object { what, path: path.to_owned(), source: source.into() }
+fn object(what: &'static str, path: &str, error: &object_store::Error) -> PlaceError {
+    PlaceError::Object { what, path: path.to_owned(), said: said(error) }
 }
 
 async fn write_file(path: PathBuf, bytes: Bytes) -> Result<(), PlaceError> {

@@ -45,7 +45,7 @@ pub mod server;
 pub mod silence;
 pub mod simulate;
 pub mod stop;
-mod telemetry;
+pub(crate) mod telemetry;
 pub mod why;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -174,7 +174,7 @@ fn perform(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Resume(args) => args.run(out),
         Command::Silence(args) => args.run(out),
         Command::Alerts(args) => args.run(out),
-        Command::Query(args) => args.run(out),
+        Command::Query(args) => args.run(&global, out),
         Command::Insights(args) => args.run(&global, out),
         Command::Journal(args) => args.run(out),
         Command::Replay(args) => args.run(out),

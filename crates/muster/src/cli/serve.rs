@@ -33,7 +33,7 @@ use crate::{
         listener::{self, Doorway, Peer},
     },
     logging::{self, Logging},
-    logs::{Api, error::ApiError},
+    logs::standing::Standing,
     metrics::Metrics,
     publish::{Publisher, foreseen},
     render::{capacity::Capacity, moment},
@@ -53,7 +53,7 @@ const POST_LIMIT: Duration = Duration::from_secs(10);
     muster serve --listen 127.0.0.1:0 --data-dir /var/lib/muster --queue-url https://sqs.eu-central-1.amazonaws.com/210987654321/muster\n\n\
     The first line on standard output is `listening on http://ADDRESS:PORT`. SIGINT and SIGTERM stop in good order; after\n\
     a crash the journal brings everything back. GET /v1/hosts, /v1/hosts/{id}, /v1/capacity, /v1/placement-failures,\n\
-    /v1/cases, /v1/cases/{n}, /v1/journal, /v1/set-aside, /healthz, /metrics.\n\
+    /v1/cases, /v1/cases/{n}, /v1/journal, /v1/set-aside, /healthz, /metrics; POST /v1/query.\n\
     It touches nothing unless the configuration says mode = \"approve\" or \"act\".")]
 pub struct ServeArgs {
     /// Configuration file; `muster config example` prints one.
@@ -163,9 +163,11 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         metrics: metrics.clone(),
         samples: samples.clone(),
     };
-    let logs = Arc::new(telemetry::open(&config, &vault, &stop).await);
+    let reached = global.aws.settings(&config);
+    let logs = Standing::new(telemetry::open(&config, &reached, &vault, &stop).await);
+    let secrets = vault.clone();
     let senders = senders(&config, &cloud, vault)?;
-    let cloud = telemetry::listened_to(&config, logs.as_ref().as_ref().ok(), cloud);
+    let (cloud, heard) = telemetry::listened_to(&config, cloud);
     let ports =
         Ports { cloud, notifier: Arc::new(senders), samples: metrics.clone(), clock: Arc::new(SystemClock), lease };
     let options = Options {
@@ -202,7 +204,16 @@ async fn serve(config: Config, global: &Global, out: &mut Output) -> Result<Exit
         logs: logs.clone(),
         loopback: is_loopback(listen),
     };
-    telemetry::make_records(&config, logs.as_ref().as_ref().ok(), &records_from, engine.handle(), &stop);
+    let keeping = telemetry::Keeping {
+        config,
+        reached,
+        vault: secrets,
+        cloud: records_from,
+        heard,
+        handle: engine.handle(),
+        stop: stop.clone(),
+    };
+    tokio::spawn(keeping.run(logs));
     let publishing = tokio::spawn(publisher.run(engine.handle(), stop.clone()));
     let closing = stop.clone();
     let service = http::router(served).into_make_service_with_connect_info::<Peer>();
@@ -270,7 +281,7 @@ struct Loop {
     audited: bool,
     samples: foreseen::Samples,
     cloud: Arc<::aws::AwsCloud>,
-    logs: Arc<Result<Api, ApiError>>,
+    logs: Standing,
 }
 
 #[async_trait]
@@ -350,7 +361,7 @@ impl Beliefs for Loop {
             let until = pause.until.map_or("resumed".to_owned(), |until| until.to_string());
             troubles.warnings.push(format!("{what} is paused by {}{why} until {until}: no remedy begins", pause.who));
         }
-        if let Err(why) = self.logs.as_ref()
+        if let Err(why) = self.logs.now()
             && !why.is_switched_off()
         {
             troubles.warnings.push(why.message().to_owned());

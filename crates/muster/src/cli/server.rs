@@ -7,8 +7,8 @@ use engine::{journal::JournalReader, ports::Journal};
 use fleet::view::{CaseView, RollCall};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
-    Method, Request, StatusCode, Uri,
-    body::Bytes,
+    Method, Request, Response, StatusCode, Uri,
+    body::{Bytes, Incoming},
     client::conn::http1,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
 };
@@ -151,6 +151,23 @@ pub(super) async fn get<T: DeserializeOwned>(server: &str, login: &Login, path: 
     understood(server, path, &body)
 }
 
+/// `POST` of an object, from within a runtime, for an answer that comes bit by bit.
+pub(super) async fn stream(
+    server: &str,
+    login: &Login,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<Response<Incoming>, Failure> {
+    let body = serde_json::to_vec(body).map_err(|error| Failure::new("could not put the request into JSON", error))?;
+    let asked = tokio::time::timeout(PATIENCE, send(server, login, Method::POST, path, Some(body))).await;
+    let answer = asked.unwrap_or_else(|_| Err(patience_is_over(server)))?;
+    if answer.status() == StatusCode::OK {
+        return Ok(answer);
+    }
+    let status = answer.status();
+    Err(refused(server, status, &whole(server, answer).await?))
+}
+
 fn patience_is_over(server: &str) -> Failure {
     Failure::because(format!("{server} did not answer within {} s", PATIENCE.as_secs()))
 }
@@ -193,6 +210,39 @@ async fn fetch(
     path: &str,
     body: Option<Vec<u8>>,
 ) -> Result<Bytes, Failure> {
+    let answer = send(server, login, method, path, body).await?;
+    let status = answer.status();
+    let body = whole(server, answer).await?;
+    if status == StatusCode::OK { Ok(body) } else { Err(refused(server, status, &body)) }
+}
+
+async fn whole(server: &str, answer: Response<Incoming>) -> Result<Bytes, Failure> {
+    let collected = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
+    let broken = |error| Failure::new(format!("the answer of {server} broke off"), error);
+    Ok(collected.map_err(broken)?.to_bytes())
+}
+
+/// What a muster says that does not do what it is asked for.
+fn refused(server: &str, status: StatusCode, body: &[u8]) -> Failure {
+    let said = serde_json::from_slice::<serde_json::Value>(body)
+        .ok()
+        .and_then(|said| said.get("error")?.as_str().map(str::to_owned))
+        .unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned());
+    let said = escape::clean(&said);
+    Failure::because(match status {
+        StatusCode::CONFLICT => format!("refused: {said}"),
+        StatusCode::UNAUTHORIZED => format!("{server} answered {status}: {said} (MUSTER_TOKEN or --token-file)"),
+        _ => format!("{server} answered {status}: {said}"),
+    })
+}
+
+async fn send(
+    server: &str,
+    login: &Login,
+    method: Method,
+    path: &str,
+    body: Option<Vec<u8>>,
+) -> Result<Response<Incoming>, Failure> {
     let url: Uri = format!("{}{path}", server.trim_end_matches('/'))
         .parse()
         .map_err(|error| Failure::new(format!("`{server}` is no address, http://127.0.0.1:8464"), error))?;
@@ -239,24 +289,5 @@ async fn fetch(
     }
     let request =
         request.body(Full::<Bytes>::from(body.unwrap_or_default())).map_err(|error| unreachable(error.into()))?;
-    let answer = sender.send_request(request).await.map_err(|error| unreachable(error.into()))?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES)
-        .collect()
-        .await
-        .map_err(|error| Failure::new(format!("the answer of {server} broke off"), error))?
-        .to_bytes();
-    if status == StatusCode::OK {
-        return Ok(body);
-    }
-    let said = serde_json::from_slice::<serde_json::Value>(&body)
-        .ok()
-        .and_then(|said| said.get("error")?.as_str().map(str::to_owned))
-        .unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned());
-    let said = escape::clean(&said);
-    Err(Failure::because(match status {
-        StatusCode::CONFLICT => format!("refused: {said}"),
-        StatusCode::UNAUTHORIZED => format!("{server} answered {status}: {said} (MUSTER_TOKEN or --token-file)"),
-        _ => format!("{server} answered {status}: {said}"),
-    }))
+    sender.send_request(request).await.map_err(|error| unreachable(error.into()))
 }

@@ -17,10 +17,16 @@ pub struct TelemetrySection {
     /// Folder of what is kept; made if it is not there. Left out: `telemetry` in the data_dir of `[journal]`.
     #[schemars(with = "Option<String>", example = &"/var/lib/muster/telemetry")]
     pub directory: Option<PathBuf>,
-    /// Keep what is sealed in an object store; only the newest stays in the folder. Credentials and region are taken from the
-    /// environment.
+    /// Keep what is sealed in S3, or in what speaks S3; only the newest stays in the folder. Credentials, region and endpoint are
+    /// those of [aws]; AWS_ENDPOINT_URL_S3 names another endpoint for this alone.
     #[schemars(example = &"s3://muster-telemetry/prod")]
     pub url: Option<String>,
+    /// Seconds that events are in the log of this machine alone, until they are sealed into files; sooner where there are many.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub seal_after_secs: u32,
+    /// Seconds that a file stays after it was merged into another or has become too old, for queries that still read it.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub removal_after_secs: u32,
     /// Make records of what muster watches: clusters, services and tasks. Sweeps look at all tasks then, as with audit_tasks of
     /// [sweep]. Costs one ListServices and one DescribeServices for each
     /// 10 services of a cluster, every interval, and one DescribeTasks for each 100 tasks that are new.
@@ -91,6 +97,8 @@ impl Default for TelemetrySection {
             enabled: true,
             directory: None,
             url: None,
+            seal_after_secs: 600,
+            removal_after_secs: 600,
             records: false,
             journal: true,
             lifecycle: true,
@@ -105,6 +113,20 @@ impl Default for TelemetrySection {
     }
 }
 
+/// What is wrong with the URL of a store. One that may hold keys is not repeated.
+fn wrong_url(url: &str) -> Option<String> {
+    if url.contains('@') {
+        return Some(
+            "a URL with keys in it is not taken: they come from the environment, a profile or a role".to_owned(),
+        );
+    }
+    let bucket = url.strip_prefix("s3://").map(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    if bucket.unwrap_or_else(|| url.starts_with("file:///")) {
+        return None;
+    }
+    Some(format!("`{url}` is no object store that muster knows: write s3://BUCKET/FOLDER"))
+}
+
 /// The days that log groups can be kept for are AWS's; these are the least and the most.
 const RETENTION_DAYS: std::ops::RangeInclusive<u32> = 1..=3_653;
 
@@ -113,10 +135,15 @@ impl TelemetrySection {
         if self.directory.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
             wrong.push(Wrong::at("telemetry.directory", "the folder's name is empty"));
         }
-        if let Some(url) = &self.url
-            && !["s3://", "gs://", "az://", "file:///"].iter().any(|scheme| url.starts_with(scheme))
+        if let Some(what) = self.url.as_deref().and_then(wrong_url) {
+            wrong.push(Wrong::at("telemetry.url", what));
+        }
+        for (name, secs) in [("seal_after_secs", self.seal_after_secs), ("removal_after_secs", self.removal_after_secs)]
         {
-            wrong.push(Wrong::at("telemetry.url", format!("`{url}` is no object store: write s3://BUCKET/PREFIX")));
+            if !(1..=86_400).contains(&secs) {
+                let what = format!("{secs} is out of range: 1 second to a day (86400)");
+                wrong.push(Wrong::at(format!("telemetry.{name}"), what));
+            }
         }
         if !(1..=3_600).contains(&self.interval_secs) {
             let what = format!("{} is out of range: 1 second to an hour (3600)", self.interval_secs);
@@ -162,7 +189,11 @@ mod tests {
         );
         for (text, says) in [
             ("url = \"bucket\"", "s3://BUCKET"),
+            ("url = \"gs://bucket/a\"", "s3://BUCKET"),
+            ("url = \"s3:///a\"", "s3://BUCKET"),
             ("interval_secs = 0", "out of range"),
+            ("seal_after_secs = 0", "to a day"),
+            ("removal_after_secs = 90000", "to a day"),
             ("retention_days = 4000", "ten years"),
             ("account = \"12345\"", "12 digits"),
             ("detail = \"enhancd\"", "did you mean `enhanced`?"),
@@ -178,5 +209,7 @@ mod tests {
         }
         let secret = told("api_keys = [{ access_key_id = \"AKIAMUSTEREXAMPLE\", secret = \"hunter2hunter2\" }]");
         assert!(secret.contains("env:NAME") && !secret.contains("hunter2"), "{secret}");
+        let keys = told("url = \"s3://AKIAHUNTER2:hunter2@bucket/a\"");
+        assert!(keys.contains("keys") && !keys.to_lowercase().contains("hunter2"), "{keys}");
     }
 }

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | what is said, and when | [`story`] |
 //! | the picture | [`view`] |
+//! | its records, and who is answered | [`records`] |
 
+pub mod records;
 pub mod story;
 pub mod view;
 
@@ -16,6 +18,7 @@ use std::{
 
 use engine::{Arrival, Taken, Turn, journal::MemoryJournal, ports::Look};
 use fleet::{
+    census::ClusterCensus,
     policy::{self, Policy},
     view::{CaseView, RollCall},
 };
@@ -30,6 +33,7 @@ use simulator::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    records::Keeping,
     story::{Sentence, Story},
     view::{Canvas, Scene, picture},
 };
@@ -38,7 +42,10 @@ use crate::{
     render::{colour, moment},
 };
 
-/// The story is told after so many minutes of its own time: an agent has stayed away and was decided on.
+/// The scenario that is shown unless told otherwise.
+pub const USUAL: &str = "demo";
+
+/// The usual story is told after so many minutes of its own time: an agent has stayed away and was decided on.
 const STORY_MS: i64 = 17 * MINUTE + MINUTE / 2;
 
 /// Without a picture, a line of figures so often.
@@ -46,6 +53,10 @@ const FIGURES_EVERY_MS: i64 = 4 * MINUTE;
 
 /// Pictures a second: ten.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// A story that is told as fast as it goes lets whoever asks the account in so often, and for so long.
+const LET_IN_EVERY: Duration = Duration::from_millis(200);
+const LET_IN_FOR: Duration = Duration::from_millis(10);
 
 /// Entries of the journal in memory; nobody recovers from it.
 const JOURNAL_ENTRIES: usize = 1000;
@@ -69,14 +80,36 @@ pub struct Show {
 ///
 /// # Errors
 /// When the answer cannot be written, or the pretend fleet cannot be made.
-pub fn run(show: &Show, stop: &CancellationToken, out: &mut dyn Write) -> Result<(), Failure> {
-    let scenario = Scenario::load("demo").map_err(|error| Failure::new("could not make the pretend fleet", error))?;
-    let mut simulation = scenario.begin(Some(show.seed));
+pub fn run(
+    show: &Show,
+    scenario: &Scenario,
+    keeping: Keeping,
+    stop: &CancellationToken,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let account = keeping.account();
+    let mut simulation = scenario.begin_at(Some(show.seed), Some(keeping.start()));
+    let told = perform(show, scenario, &mut simulation, keeping, stop, out);
+    // Whoever is still waiting for an answer gets it.
+    account.show_for_good(&mut simulation);
+    told
+}
+
+fn perform(
+    show: &Show,
+    scenario: &Scenario,
+    simulation: &mut Simulation,
+    keeping: Keeping,
+    stop: &CancellationToken,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     // Nobody's fleet: here muster may do what it would only say elsewhere.
     let policy = Policy { mode: policy::Mode::Act, ..Policy::default() };
     let start = simulation.now();
     let journal = Box::new(MemoryJournal::with_limit(JOURNAL_ENTRIES));
     let mut turn = engine::recover(journal, policy.clone(), crate::VERSION, start.timestamp())?.turn;
+    writeln!(out, "listening on http://{}", keeping.address())?;
+    out.flush()?;
     let live = !show.plain && io::stdout().is_terminal();
     let stage = if live {
         Stage::Picture(Canvas::new(io::stdout(), show.coloured).map_err(Failure::from)?)
@@ -89,19 +122,23 @@ pub fn run(show: &Show, stop: &CancellationToken, out: &mut dyn Write) -> Result
         stage,
         start,
         began: Instant::now(),
+        let_in: Instant::now(),
+        keeping,
+        census: Vec::new(),
         story: Story::new(policy),
         roll: turn.fleet().roll_call(start.timestamp(), None),
         cases: Vec::new(),
         events: 0,
         failed: None,
     };
-    audience.introduce();
-    audit_tasks(&mut simulation, &mut turn, &mut audience)?;
+    audience.introduce(scenario);
+    audit_tasks(simulation, &mut turn, &mut audience)?;
     let how = Drive { mode: Mode::Wire, ..Drive::default() };
-    let mut until = start.plus(STORY_MS);
+    let length_ms = if scenario.name == USUAL { STORY_MS } else { simulation.ends().since(start) };
+    let mut until = start.plus(length_ms);
     loop {
-        drive(&mut simulation, &mut turn, until, &how, &mut audience)?;
-        audience.wait_until(until);
+        drive(simulation, &mut turn, until, &how, &mut audience)?;
+        audience.tell(until);
         if !show.keep_going || audience.is_over() {
             break;
         }
@@ -157,6 +194,10 @@ struct Audience<'a> {
     stage: Stage<'a>,
     start: Moment,
     began: Instant,
+    /// When whoever asks the account was last let in.
+    let_in: Instant,
+    keeping: Keeping,
+    census: Vec<ClusterCensus>,
     story: Story,
     roll: RollCall,
     cases: Vec<CaseView>,
@@ -169,39 +210,43 @@ impl Audience<'_> {
         self.failed.is_some() || self.stop.is_cancelled()
     }
 
-    /// The story's time at this real moment.
+    /// The story's time at this real moment. It never is ahead of the real time: where it has caught up, both go at one pace.
     fn now(&self) -> Moment {
-        self.start.plus((self.began.elapsed().as_secs_f64() * self.show.speed * 1000.0) as i64)
+        let told = self.start.plus((self.began.elapsed().as_secs_f64() * self.show.speed * 1000.0) as i64);
+        told.min(Moment(Timestamp::now().as_millisecond()))
     }
 
-    fn introduce(&mut self) {
+    fn introduce(&mut self, scenario: &Scenario) {
         let at = self.start.timestamp();
-        for text in [
+        let usual = [
             "Every host of an ECS cluster runs an agent that keeps a connection to AWS. Agents reconnect by design, on real \
              fleets about twice an hour, here more often so that you can watch. muster lets that pass.",
             "In a few minutes of this story one agent will stop, and stay away. Its machine and its tasks go on running, \
              but ECS can neither see nor place anything there.",
             "This fleet is a pretence, so muster may mend it. Of yours it only says what it would do, until you say otherwise.",
-        ] {
+        ];
+        let other = [scenario.shows.as_str()];
+        let texts = if scenario.name == USUAL { &usual[..] } else { &other[..] };
+        let records = format!(
+            "What its containers use is kept, and can be asked for while this runs: muster query --saved cpu-by-family \
+             --server http://{0}, or any AWS client with AWS_ENDPOINT_URL=http://{0}.",
+            self.keeping.address()
+        );
+        for text in texts.iter().copied().chain([records.as_str()]) {
             let sentence = self.story.say(at, text, Style::new());
             self.print(&sentence);
         }
     }
 
-    /// Shows what is known until the story's time is `until`.
-    fn wait_until(&mut self, until: Moment) {
-        while !self.is_over() {
-            let now = self.now().min(until);
-            for sentence in self.story.watch(now.timestamp()) {
-                self.print(&sentence);
-            }
-            self.draw(now);
-            if now >= until {
-                return;
-            }
-            let left = Duration::from_secs_f64((until.since(now) as f64 / 1000.0 / self.show.speed).max(0.001));
-            thread::sleep(left.min(FRAME));
+    /// Tells what is known at this time of the story.
+    fn tell(&mut self, now: Moment) {
+        if self.is_over() {
+            return;
         }
+        for sentence in self.story.watch(now.timestamp()) {
+            self.print(&sentence);
+        }
+        self.draw(now);
     }
 
     /// Draws the picture, or writes a line of figures if it is time for one.
@@ -251,12 +296,35 @@ impl Audience<'_> {
 }
 
 impl Watcher for Audience<'_> {
+    /// Holds time back until it is due, and lets whoever asks into the account meanwhile.
+    fn pace(&mut self, simulation: &mut Simulation, target: Moment) -> Moment {
+        if self.is_over() || target <= simulation.now() {
+            return target;
+        }
+        let (reached, clock) = (simulation.now(), self.now().min(target));
+        self.keeping.minute(reached, &self.census);
+        if clock > reached && self.let_in.elapsed() < LET_IN_EVERY {
+            return clock;
+        }
+        self.tell(clock.max(reached));
+        let left = if clock > reached {
+            LET_IN_FOR
+        } else {
+            let secs = target.since(clock) as f64 / 1000.0 / self.show.speed;
+            Duration::from_secs_f64(secs.clamp(0.0, 1.0)).clamp(LET_IN_FOR, FRAME)
+        };
+        self.keeping.account().show(simulation, || thread::sleep(left));
+        self.let_in = Instant::now();
+        self.now().min(target)
+    }
+
     fn turned(&mut self, now: Moment, _: &Simulation, turn: &Turn, taken: &Taken) {
         if self.is_over() {
             return;
         }
-        self.wait_until(now);
+        self.tell(now);
         let at: Timestamp = now.timestamp();
+        self.census = turn.fleet().census();
         self.roll = turn.fleet().roll_call(at, None);
         self.cases = turn.fleet().cases(at, false);
         self.events = turn.counters().received;
@@ -305,6 +373,10 @@ fn farewell(out: &mut dyn Write, story: &Story, events: u64) -> Result<(), Failu
         out,
         "On a real fleet muster starts in dry run: it says what it would do, and touches nothing until its configuration \
          says mode = \"approve\" or \"act\"."
+    )?;
+    writeln!(
+        out,
+        "The records of its containers were kept meanwhile: `muster demo --keep-going` goes on, and whoever asks is answered."
     )?;
     writeln!(out, "Now yours. This only reads, with the AWS credentials of your shell:")?;
     writeln!(out)?;

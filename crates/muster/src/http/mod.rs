@@ -11,6 +11,7 @@
 //! | `/v1/silences`, `/v1/silences/{n}` | [`silences`] |
 //! | `/v1/alerts` | [`alerts`] |
 //! | `/v1/journal` | [`journal`] |
+//! | `/v1/query` | [`query`] |
 //! | `/v1/set-aside` | [`set_aside`] |
 //! | `/healthz` | [`healthz`] |
 //! | `/metrics` | [`metrics`] |
@@ -35,6 +36,7 @@ pub mod metrics;
 pub mod pause;
 pub mod placement_failures;
 pub mod protections;
+pub mod query;
 pub mod set_aside;
 pub mod silences;
 
@@ -59,7 +61,9 @@ use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::access::{Access, Door};
-use crate::{case_file::Terms, config::operators::Role, metrics::Metrics, render::capacity::Capacity};
+use crate::{
+    case_file::Terms, config::operators::Role, logs::standing::Standing, metrics::Metrics, render::capacity::Capacity,
+};
 
 /// The largest body of a request.
 const BODY_BYTES: usize = 64 << 10;
@@ -114,8 +118,8 @@ pub struct Served {
     pub data_dir: PathBuf,
     /// Who may ask for what.
     pub access: Arc<Access>,
-    /// Logs and queries, in the API of CloudWatch Logs, or why there are none.
-    pub logs: Arc<Result<crate::logs::Api, crate::logs::error::ApiError>>,
+    /// Logs and queries, or why there are none.
+    pub logs: Standing,
     /// Only names of this machine are answered: it listens on loopback.
     pub loopback: bool,
 }
@@ -146,6 +150,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/silences", get(silences::list))
         .route("/v1/journal", get(journal::list))
         .route("/v1/set-aside", get(set_aside::list))
+        .route("/v1/query", post(query::ask))
         .route("/metrics", get(metrics::show));
     let silencing =
         Router::new().route("/v1/silences", post(silences::add)).route("/v1/silences/{silence}", delete(silences::end));
@@ -244,13 +249,13 @@ impl From<Stopped> for Refusal {
 async fn nothing_here() -> Refusal {
     Refusal::not_found(
         "nothing here; there are /v1/hosts, /v1/cases, /v1/alerts, /v1/silences, /v1/protections, /v1/pause, /v1/resume, \
-         /v1/journal, /v1/set-aside, /healthz and /metrics",
+         /v1/journal, /v1/set-aside, /v1/query, /healthz and /metrics",
     )
 }
 
 /// A page in somebody's browser can have its own name resolve to 127.0.0.1 and then read what is served there. It
 /// cannot change the Host header, so only names of this machine are answered.
-async fn loopback_names_only(request: Request, next: Next) -> Response {
+pub(crate) async fn loopback_names_only(request: Request, next: Next) -> Response {
     let host = request
         .headers()
         .get(header::HOST)

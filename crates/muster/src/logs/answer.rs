@@ -13,21 +13,25 @@ use wire::{json, sigv4::Authorization};
 use super::{
     Api, Asking, definitions,
     error::{ApiError, CONTENT_TYPE},
-    filter, get, groups, metric_filter, put, queries, record, streams, tags,
+    filter, get, groups, metric_filter, put, queries, record, streams, tags, unpack,
 };
 use crate::http::{Served, access};
 
 /// The name before the dot in the target.
 const SERVICE: &str = "Logs_20140328";
 
-/// The largest body. A batch of a megabyte can take six in JSON, where each of its bytes is escaped.
+/// The largest body, packed and unpacked. A batch of a megabyte can take six in JSON, where each of its bytes is escaped.
 pub const BODY_BYTES: usize = 8 << 20;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// Fluent Bit takes an answer for broken that does not have these letters in it, large and small as here. Names of headers are
+/// written in small letters, so they stand in the value of one that changes nothing.
+const REQUEST_ID_AS_AWS_WRITES_IT: HeaderValue = HeaderValue::from_static("x-amzn-RequestId");
 
 /// Answers what is asked at the root.
 pub async fn root(State(served): State<Served>, request: Request) -> Response {
-    respond(served.logs.as_ref().as_ref(), request).await
+    let logs = served.logs.now();
+    respond(logs.as_ref().map(|ready| &ready.api), request).await
 }
 
 /// Answers one request; without an API, says why there is none.
@@ -48,6 +52,7 @@ pub async fn respond(api: Result<&Api, &ApiError>, request: Request) -> Response
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, REQUEST_ID_AS_AWS_WRITES_IT);
     response
 }
 
@@ -67,21 +72,14 @@ async fn answer(api: &Api, request: Request, request_id: &str) -> Result<Value, 
             format!("{service} is not spoken here; muster answers CloudWatch Logs ({SERVICE})"),
         ));
     }
-    if let Some(packed) =
-        header(header::CONTENT_ENCODING.as_str()).filter(|word| !word.eq_ignore_ascii_case("identity"))
-    {
-        let why = format!("Content-Encoding {packed} is not read here: switch compression off in the client");
-        return Err(ApiError::of("SerializationException", why));
-    }
-    let body = to_bytes(body, BODY_BYTES).await.map_err(|_| {
-        ApiError::of(
-            "RequestEntityTooLargeException",
-            format!("the body is longer than {BODY_BYTES} bytes, or was cut off"),
-        )
-    })?;
+    let encoding = unpack::Encoding::of(&head.headers)?;
+    let body = to_bytes(body, BODY_BYTES)
+        .await
+        .map_err(|_| ApiError::too_large(format!("the body is longer than {BODY_BYTES} bytes, or was cut off")))?;
     let now = Timestamp::now();
+    // What is signed are the bytes as they were sent.
     api.keys.admit(&head, &body, peer, operation, now)?;
-    let body = read(&body)?;
+    let body = read(&encoding.unpack(body, BODY_BYTES)?)?;
     let signed = Authorization::of(&head.headers);
     let region = signed.map(|signed| signed.region).filter(|region| is_region(region)).unwrap_or(&api.region);
     let asking = Asking { api, body: &body, region, now_ms: now.as_millisecond() };

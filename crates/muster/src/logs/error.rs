@@ -75,6 +75,11 @@ impl ApiError {
         Self::of("LimitExceededException", message)
     }
 
+    /// The body is longer than anything that could be in it.
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", message)
+    }
+
     /// A query that is none, with the place of its fault.
     pub(crate) fn malformed(error: &QueryError) -> Self {
         // A struct of texts and numbers is always JSON.

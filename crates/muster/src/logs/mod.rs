@@ -6,8 +6,11 @@
 //! | what keeps the logs and what runs queries, as this module sees them | [`port`] |
 //! | how a request comes in and an answer goes out | [`answer`] |
 //! | muster's own store and engine behind it | [`store`], [`engine`] |
+//! | whether there are logs now | [`standing`] |
+//! | what muster's own commands query | [`scope`] |
 //! | who may ask: signatures, or whoever is on this machine | [`access`] |
 //! | how the service says no | [`error`] |
+//! | bodies that are packed | `unpack` |
 //! | members of a request, and the words for those that break a rule | `request`, `names` |
 //! | how long lists are cut into pages | `token` |
 //! | log groups, their retention and tags; log streams | `groups`, `tags`, `streams` |
@@ -36,10 +39,13 @@ mod put;
 pub mod queries;
 mod record;
 mod request;
+pub mod scope;
+pub mod standing;
 pub mod store;
 mod streams;
 mod tags;
 mod token;
+mod unpack;
 
 use std::sync::Arc;
 

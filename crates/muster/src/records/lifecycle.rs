@@ -45,14 +45,27 @@ impl std::fmt::Debug for Heard {
 }
 
 impl Heard {
-    /// Listens to a cloud's queue, and puts its events of ECS into logs that are kept for so many days. Ends with the cloud, when
-    /// everything that was heard is in the logs.
-    pub fn new(cloud: Arc<dyn Cloud>, logs: Arc<dyn Logs>, retention_days: u32) -> Self {
+    /// Listens to a cloud's queue. What is heard waits until somebody keeps it.
+    pub fn new(cloud: Arc<dyn Cloud>) -> (Self, Bodies) {
         let (bodies, heard) = mpsc::channel(WAITING);
         let lost = Arc::<AtomicU64>::default();
+        (Self { cloud, bodies, lost: lost.clone() }, Bodies { heard, lost })
+    }
+}
+
+/// What was heard.
+#[derive(Debug)]
+pub struct Bodies {
+    heard: mpsc::Receiver<Vec<u8>>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Bodies {
+    /// Puts events of ECS into logs that are kept for so many days. Ends with the cloud, when everything that was heard is in the
+    /// logs.
+    pub async fn keep(self, logs: Arc<dyn Logs>, retention_days: u32) {
         let keeper = Keeper { logs, retention_days, known: BTreeSet::new(), seen: Seen::default() };
-        tokio::spawn(keeper.keep(heard, lost.clone()));
-        Self { cloud, bodies, lost }
+        keeper.keep(self.heard, self.lost).await;
     }
 }
 

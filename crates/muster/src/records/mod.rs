@@ -100,7 +100,8 @@ impl Producer {
         }
     }
 
-    async fn tell(&mut self, census: &[ClusterCensus], timestamp_ms: i64, tasks: bool) {
+    /// Makes the records of one moment: of clusters and services, and of tasks if `tasks`.
+    pub async fn tell(&mut self, census: &[ClusterCensus], timestamp_ms: i64, tasks: bool) {
         // All at once: clusters of one name in two accounts share a log, and what is in a stream already is not put again.
         let mut lines = Vec::new();
         for cluster in census {

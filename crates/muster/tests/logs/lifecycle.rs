@@ -78,7 +78,8 @@ async fn events_of_ecs_are_kept_as_they_came_by_cluster_each_once() {
     let batches =
         [vec![late.clone(), early.clone(), "not JSON".to_owned()], vec![early.clone(), rule.to_owned(), other.clone()]];
     let logs = Arc::new(MemoryLogs::default());
-    let heard = Heard::new(Arc::new(Queue(Mutex::new(batches.into()))), logs.clone(), 30);
+    let (heard, bodies) = Heard::new(Arc::new(Queue(Mutex::new(batches.into()))));
+    let keeping = tokio::spawn(bodies.keep(logs.clone(), 30));
     let first = heard.receive().await.unwrap();
     assert_eq!(first.len(), 3, "whoever watches gets all of it");
     assert_eq!(heard.receive().await.unwrap().len(), 3);
@@ -86,6 +87,8 @@ async fn events_of_ecs_are_kept_as_they_came_by_cluster_each_once() {
     assert_eq!(until(&logs, "lab", 1).await, [other]);
     assert_eq!(until(&logs, "market", 2).await, [early, late]);
     let groups = logs.groups(None).await.unwrap();
+    drop(heard);
+    keeping.await.unwrap();
     assert!(groups.len() == 2 && groups.iter().all(|group| group.retention_days == Some(30)));
 }
 
@@ -94,10 +97,13 @@ async fn a_group_that_somebody_removed_is_made_again() {
     let (first, second) = (event(1, "market", "2026-11-21T10:00:00Z"), event(2, "market", "2026-11-21T10:00:05Z"));
     let batches = [vec![first.clone()], vec![second.clone()]];
     let logs = Arc::new(MemoryLogs::default());
-    let heard = Heard::new(Arc::new(Queue(Mutex::new(batches.into()))), logs.clone(), 30);
+    let (heard, bodies) = Heard::new(Arc::new(Queue(Mutex::new(batches.into()))));
+    let keeping = tokio::spawn(bodies.keep(logs.clone(), 30));
     heard.receive().await.unwrap();
     assert_eq!(until(&logs, "market", 1).await, [first]);
     logs.delete_group("/aws/events/ecs/containerinsights/market/performance").await.unwrap();
     heard.receive().await.unwrap();
     assert_eq!(until(&logs, "market", 1).await, [second]);
+    drop(heard);
+    keeping.await.unwrap();
 }

@@ -81,6 +81,13 @@ pub trait Watcher {
     /// A turn of the first muster is journaled; what it asked for is about to be done. `now` is the world's time.
     fn turned(&mut self, now: Moment, simulation: &Simulation, turn: &Turn, taken: &Taken);
 
+    /// Time is about to pass until `target`; gives how far it may for now. Whoever watches may hold it back, and let others at the
+    /// account meanwhile.
+    fn pace(&mut self, simulation: &mut Simulation, target: Moment) -> Moment {
+        let _ = simulation;
+        target
+    }
+
     /// The same of any muster.
     fn turned_by(&mut self, now: Moment, by: u8, simulation: &Simulation, turn: &Turn, taken: &Taken) {
         if by == 0 {
@@ -223,7 +230,8 @@ impl Driver<'_> {
     fn once(&mut self, until: Moment) -> Result<bool, TurnError> {
         let now = self.simulation.now();
         let due = self.musters.iter_mut().filter_map(|muster| muster.due(now, self.how)).min();
-        let target = due.unwrap_or(until).max(now).min(until);
+        let due = due.unwrap_or(until).max(now).min(until);
+        let target = self.watcher.pace(self.simulation, due).max(now).min(due);
         // Whatever comes first: an event, or something that is due.
         self.ready.clear();
         self.simulation.advance_to_parcel(target, &mut self.ready);
@@ -238,7 +246,7 @@ impl Driver<'_> {
             self.ready = ready;
         }
         let now = self.simulation.now();
-        if now < target {
+        if now < due {
             return Ok(true);
         }
         for at in 0..self.musters.len() {

@@ -42,12 +42,13 @@ mod ssm;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use access::Access;
 pub use access::{Credential, Signatures};
+use hyper::body::Body;
 use jiff::Timestamp;
 use messaging::{Messaging, Region};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
@@ -81,6 +82,9 @@ pub struct FaceOptions {
     pub signatures: Signatures,
     /// Keys that are known from the beginning.
     pub credentials: Vec<Credential>,
+    /// Somebody else lets time pass: what is served stands in for the simulation that [`Watching::show`] is given, and until then
+    /// requests wait.
+    pub driven: bool,
     /// How many messages a queue holds before the oldest go. AWS has no such limit; here, nobody may be listening.
     pub queue_capacity: usize,
 }
@@ -92,6 +96,7 @@ impl Default for FaceOptions {
             speed: 1.0,
             signatures: Signatures::default(),
             credentials: Vec::new(),
+            driven: false,
             queue_capacity: 100_000,
         }
     }
@@ -142,11 +147,41 @@ impl Watching {
     pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.0.running().simulation.world)
     }
+
+    /// Puts a simulation that somebody else drives before whoever asks, for as long as `meanwhile` lasts. Afterwards requests wait
+    /// until it is shown again.
+    pub fn show(&self, simulation: &mut Simulation, meanwhile: impl FnOnce()) {
+        self.show_for_good(simulation);
+        meanwhile();
+        let mut running = lock(&self.0.running);
+        std::mem::swap(&mut running.simulation, simulation);
+        running.away = true;
+    }
+
+    /// The same until the end: `simulation` is what stood in for it.
+    pub fn show_for_good(&self, simulation: &mut Simulation) {
+        let mut running = lock(&self.0.running);
+        std::mem::swap(&mut running.simulation, simulation);
+        running.away = false;
+        drop(running);
+        self.0.back.notify_all();
+    }
+
+    /// Answers a request that came in elsewhere as one that came in here.
+    pub async fn answer<B>(&self, request: hyper::Request<B>) -> hyper::Response<http_body_util::Full<bytes::Bytes>>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        http::respond(&self.0, request).await
+    }
 }
 
 /// What all requests share. Locks are taken in the order of the fields, and never held while a socket is written.
 pub(crate) struct Shared {
     running: Mutex<Running>,
+    /// The simulation is there again.
+    back: Condvar,
     messaging: Mutex<Messaging>,
     access: Mutex<Access>,
     monitoring: Mutex<monitoring::Monitoring>,
@@ -162,6 +197,8 @@ pub(crate) struct Shared {
 /// The simulation and how far it has followed the wall clock.
 pub(crate) struct Running {
     pub(crate) simulation: Simulation,
+    /// Somebody else has the simulation, and what is here stands in for it.
+    away: bool,
     followed: Instant,
     /// Virtual milliseconds that were not whole yet.
     rest_ms: f64,
@@ -190,7 +227,8 @@ pub async fn serve(
         messaging.prepare(&(place.account.clone(), place.region.clone()), &place.partition, wall);
     }
     let shared = Arc::new(Shared {
-        running: Mutex::new(Running { simulation, followed: Instant::now(), rest_ms: 0.0 }),
+        running: Mutex::new(Running { simulation, away: options.driven, followed: Instant::now(), rest_ms: 0.0 }),
+        back: Condvar::new(),
         messaging: Mutex::new(messaging),
         access: Mutex::new(Access::new(&options.credentials, seed)),
         monitoring: Mutex::new(monitoring::Monitoring::default()),
@@ -225,12 +263,16 @@ fn wall_now() -> Moment {
 
 impl Shared {
     fn running(&self) -> MutexGuard<'_, Running> {
-        lock(&self.running)
+        let mut running = lock(&self.running);
+        while running.away {
+            running = self.back.wait(running).unwrap_or_else(PoisonError::into_inner);
+        }
+        running
     }
 
     /// Lets the account catch up with the wall clock.
     fn follow(&self) {
-        if self.options.speed <= 0.0 {
+        if self.options.speed <= 0.0 || self.options.driven {
             return;
         }
         let mut running = self.running();

@@ -75,6 +75,7 @@ macro_rules! shipped {
 shipped! {
     "quiet-day" "demo" "agent-stays-away" "zone-loss" "control-plane-blip" "bad-ami" "flapping" "ghosts"
     "never-registered" "external" "storm-5000" "day-300-hosts" "throttled" "poison" "stuck-on-eni"
+    "lab"
 }
 
 impl Scenario {

@@ -25,7 +25,11 @@ use std::{
 use object_store::ObjectStore;
 use url::Url;
 
-use crate::{place::Place, snapshot, wal::Wal};
+use crate::{
+    place::{Place, S3},
+    snapshot,
+    wal::Wal,
+};
 pub use error::{PutError, StoreError};
 use group::Group;
 pub use groups::{GroupInfo, StreamInfo};
@@ -39,6 +43,8 @@ pub struct StoreConfig {
     pub dir: PathBuf,
     /// Where files and manifests are kept instead: an object store.
     pub url: Option<Url>,
+    /// How it is reached if it speaks S3.
+    pub s3: S3,
     /// The account that groups belong to, of 12 digits.
     pub account: String,
     /// From so many bytes of rows in memory on, the largest group is sealed.
@@ -73,6 +79,7 @@ impl StoreConfig {
         Self {
             dir: dir.into(),
             url: None,
+            s3: S3::default(),
             account: "000000000000".to_owned(),
             memory_bytes: 48 << 20,
             memory_bytes_max: 128 << 20,
@@ -113,6 +120,8 @@ struct Inner {
     /// Why the last attempt to write files failed.
     trouble: Mutex<Option<String>>,
     opened: Opened,
+    /// Stands in the names of files: of two that write into one store none writes over a file of the other.
+    writer: u64,
     /// Locked as long as the store is open for writing.
     _lock: Option<File>,
 }

@@ -15,7 +15,7 @@ use url::Url;
 use super::{Inner, Store, StoreConfig, StoreError, by_number, group::Group};
 use crate::{
     manifest::{GROUPS, MANIFEST, Manifest, VERSION},
-    place::Place,
+    place::{Place, S3},
     wal::{EventsBody, Kind, Note, Replay, Usage, Wal, WalConfig, open_all, read_all},
 };
 
@@ -54,9 +54,15 @@ impl Store {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let place = match &config.url {
-            Some(url) => Place::of_url(url)?,
+            Some(url) => Place::of_url(url, &config.s3)?,
             None => Place::directory(&config.dir)?,
         };
+        if !place.is_guarded().await? {
+            tracing::warn!(
+                "this object store replaces objects whatever condition a put has: nothing keeps two processes apart that write \
+                 into one store, so see that there is one"
+            );
+        }
         Self::open_at(config, place, Some(lock), now_ms).await
     }
 
@@ -102,9 +108,17 @@ impl Store {
     /// # Errors
     /// When it is not there or cannot be read.
     pub async fn open_read_only(dir: Option<&Path>, url: Option<&Url>) -> Result<Self, StoreError> {
+        Self::open_read_only_with(dir, url, &S3::default()).await
+    }
+
+    /// The same, where S3 is reached as this says.
+    ///
+    /// # Errors
+    /// As [`Store::open_read_only`].
+    pub async fn open_read_only_with(dir: Option<&Path>, url: Option<&Url>, s3: &S3) -> Result<Self, StoreError> {
         let dir = dir.unwrap_or(Path::new(""));
         let place = match url {
-            Some(url) => Place::of_url(url)?,
+            Some(url) => Place::of_url(url, s3)?,
             None => Place::directory(dir)?,
         };
         let wal_dir = dir.join(WAL_DIR);
@@ -136,6 +150,7 @@ impl Store {
             relieved: tokio::sync::Notify::new(),
             trouble: Mutex::default(),
             opened,
+            writer: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
             _lock: lock,
         };
         Self { inner: Arc::new(inner) }
@@ -154,7 +169,14 @@ async fn read_groups(place: &Place) -> Result<BTreeMap<String, Arc<Group>>, Stor
             let what = format!("its format is {}, and this is {VERSION}", manifest.version);
             return Err(StoreError::Manifest { path, what });
         }
-        groups.insert(manifest.name.clone(), Arc::new(Group::new(manifest, version)));
+        // Of two with one name the making of one was never acknowledged: the one that nothing came of.
+        let further = |known: &Arc<Group>| {
+            let generation = known.live().manifest.generation;
+            (generation, known.number) < (manifest.generation, manifest.group)
+        };
+        if groups.get(&manifest.name).is_none_or(further) {
+            groups.insert(manifest.name.clone(), Arc::new(Group::new(manifest, version)));
+        }
     }
     Ok(groups)
 }

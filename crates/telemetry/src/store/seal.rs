@@ -104,7 +104,8 @@ impl Store {
         let mut entries = Vec::with_capacity(sealed.len());
         for (number, sealed) in sealed.into_iter().enumerate() {
             self.check_room(sealed.bytes.len() as u64)?;
-            let path = format!("{folder}/{}/{generation:010}-{what}{number:03}.parquet", date_of(sealed.day));
+            let (date, writer) = (date_of(sealed.day), self.inner.writer);
+            let path = format!("{folder}/{date}/{generation:010}-{what}{number:03}-{writer:016x}.parquet");
             let bytes = sealed.bytes.len() as u64;
             self.inner.place.put(&path, Bytes::from(sealed.bytes)).await?;
             entries.push(Entry {
@@ -155,7 +156,8 @@ impl Store {
         let path = manifest.path();
         let text = serde_json::to_vec(&manifest)
             .map_err(|error| StoreError::Manifest { path: path.clone(), what: error.to_string() })?;
-        *version = self.inner.place.replace(&path, text.into(), version.take()).await?;
+        // What cannot be replaced now is replaced later: the version that was seen stays known.
+        *version = self.inner.place.replace(&path, text.into(), version.clone()).await?;
         let sealed_to = manifest.sealed_to;
         {
             let mut live = group.live();

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | the options, and a query from its text to its answer | here |
 //! | lines of a file or of a pipe as records | [`lines`] |
+//! | a running muster that is asked | [`remote`] |
 //! | queries that have a name | [`saved`] |
 
 mod lines;
+mod remote;
 mod saved;
 
 use std::{
@@ -18,11 +20,20 @@ use std::{
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use query::{Engine, EngineConfig, QueryFailed, QueryResult, Request};
-use telemetry::{Store, snapshot::Group};
+use telemetry::{S3, Store, snapshot::Group};
 use url::Url;
 
-use super::output::{Exit, Failure, Output};
-use crate::render::{progress::Progress, rows};
+use super::{
+    login::Login,
+    options::Global,
+    output::{Exit, Failure, Output},
+};
+use crate::{
+    config::Config,
+    logs::scope::Scope,
+    objects,
+    render::{progress::Progress, rows},
+};
 
 /// How often a running query is asked how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -49,9 +60,12 @@ pub enum RowFormat {
     muster query 'stats avg(CpuUtilized) by TaskDefinitionFamily' --store muster-data/telemetry --since 3h\n  \
     cat perf.ndjson | muster query 'filter Type=\"Task\" | stats max(MemoryUtilized) by bin(5m)' -\n  \
     muster query 'fields @timestamp, @message | limit 20' app.ndjson --output json | jq '.[0]'\n  \
-    muster query --saved cpu-by-family --store muster-data/telemetry\n  \
+    muster query 'stats count(*) by bin(1h)' --group '*performance' --server https://muster.example:8464\n  \
+    muster query --saved cpu-by-family --store s3://muster-telemetry/prod --since 7d\n  \
     muster query --list-saved\n\n\
     A record of a file is a line. Its time is its @timestamp or Timestamp: milliseconds since 1970, or RFC 3339.\n\
+    Without --store, a file and MUSTER_STORE a running muster is asked: --server, MUSTER_SERVER, or http://127.0.0.1:8464.\n\
+    Ctrl-C stops the query, also there.\n\
     Exit codes: 0 the query ran, 2 it did not.")]
 pub struct QueryArgs {
     /// The query, in the Logs Insights language.
@@ -60,9 +74,15 @@ pub struct QueryArgs {
     /// NDJSON or any other lines to query; `-` is standard input.
     #[arg(value_name = "FILE.ndjson|-")]
     file: Option<PathBuf>,
-    /// Store of a muster to query, running or not: its folder, or the URL of an object store. Only read.
-    #[arg(long, value_name = "DIR|s3://…", env = "MUSTER_STORE")]
+    /// Store of a muster to query, running or not: its folder, or the URL of an object store. Only read [else: MUSTER_STORE].
+    #[arg(long, value_name = "DIR|s3://…", conflicts_with = "server")]
     store: Option<String>,
+    /// Address of a running `muster serve` that runs the query itself [else: MUSTER_SERVER].
+    #[arg(long, value_name = "URL", help_heading = "Server")]
+    server: Option<String>,
+    /// How to prove who asks.
+    #[command(flatten)]
+    login: Login,
     /// Only log groups of this name; `*` stands for any characters. May be repeated [default: all].
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
@@ -84,12 +104,22 @@ pub struct QueryArgs {
     /// Tell how the query is run, what is read and what is passed over, instead of its rows.
     #[arg(long)]
     explain: bool,
-    /// Memory that the query may use, in MiB; what needs more goes to the disk.
+    /// Memory that the query may use here, in MiB; what needs more goes to the disk.
     #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(32..=1_048_576))]
     memory_mib: u32,
     /// How the rows are written.
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     output: RowFormat,
+}
+
+/// Where the records are.
+enum Source {
+    /// In a store that is read here, or in a file, or in both.
+    Here(Option<String>),
+    /// With a muster that runs.
+    Server(String),
+    /// With the one that runs on this machine, if there is one: nobody has said anything.
+    Usual,
 }
 
 /// A moment: so long before now, or as it is written.
@@ -108,7 +138,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 impl QueryArgs {
-    pub(super) fn run(mut self, out: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(mut self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         if self.list_saved {
             for saved in saved::ALL {
                 writeln!(out.answer(), "{:<22} {}\n{:22} {}", saved.name, saved.says, "", saved.text)?;
@@ -129,10 +159,40 @@ impl QueryArgs {
                 "a Parquet file is nothing for a terminal: send it into a file with `> rows.parquet`",
             ));
         }
-        super::runtime()?.block_on(self.answer(out))
+        super::runtime()?.block_on(self.answer(global, out))
     }
 
-    async fn answer(&self, out: &mut Output) -> Result<Exit, Failure> {
+    /// What the command line says goes before the environment.
+    fn source(&self) -> Result<Source, Failure> {
+        let told = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let here = |store: Option<String>| Ok(Source::Here(store));
+        match (&self.server, &self.store, &self.file) {
+            (Some(_), _, Some(_)) => {
+                Err(Failure::because("a file is queried here and not by a server: leave the file or --server out"))
+            }
+            (Some(server), ..) => Ok(Source::Server(server.clone())),
+            (None, Some(store), _) => here(Some(store.clone())),
+            (None, None, Some(_)) => here(told("MUSTER_STORE")),
+            (None, None, None) => match (told("MUSTER_STORE"), told("MUSTER_SERVER")) {
+                (Some(_), Some(_)) => Err(Failure::because(
+                    "MUSTER_STORE and MUSTER_SERVER are both set: say which is meant, with --store or --server",
+                )),
+                (Some(store), None) => here(Some(store)),
+                (None, Some(server)) => Ok(Source::Server(server)),
+                (None, None) => Ok(Source::Usual),
+            },
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
+            groups: self.group.clone(),
+            since_ms: self.since.map(Timestamp::as_millisecond),
+            until_ms: self.until.map(Timestamp::as_millisecond),
+        }
+    }
+
+    async fn answer(&self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
         let text = match &self.saved {
             Some(name) => saved::named(name).map(|saved| saved.text).unwrap_or_default(),
             None => self.text.as_deref().unwrap_or_default(),
@@ -142,20 +202,20 @@ impl QueryArgs {
         if let Err(error) = insights::compile(text, &config.rules) {
             return Err(malformed(&error));
         }
-        let now_ms = Timestamp::now().as_millisecond();
-        let mut request = Request {
-            text: text.to_owned(),
-            from_ms: self.since.map_or(i64::MIN / 4, Timestamp::as_millisecond),
-            to_ms: self.until.map_or(i64::MAX / 4, Timestamp::as_millisecond),
-            now_ms,
-            limit: self.limit,
-            ..Request::default()
-        };
-        if request.from_ms > request.to_ms {
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since > until
+        {
             return Err(Failure::because("--since is later than --until: no record can be between them"));
         }
-        self.sources(&mut request, now_ms, out).await?;
-        self.narrow(&mut request);
+        let place = match self.source()? {
+            Source::Here(place) => place,
+            Source::Server(server) => return remote::ask(self, &server, text, out).await,
+            Source::Usual => return remote::ask_here(self, text, out).await,
+        };
+        let now_ms = Timestamp::now().as_millisecond();
+        let mut request = Request { text: text.to_owned(), now_ms, limit: self.limit, ..Request::default() };
+        self.read(place.as_deref(), global, &mut request, out).await?;
+        self.scope().narrow(&mut request);
         let engine = Engine::new(config).map_err(|error| failed(&error))?;
         if self.explain {
             let told = engine.explain(&request).await.map_err(|error| failed(&error))?;
@@ -182,26 +242,19 @@ impl QueryArgs {
     }
 
     /// The groups that are queried: those of the store, and the file.
-    async fn sources(&self, request: &mut Request, now_ms: i64, out: &mut Output) -> Result<(), Failure> {
-        if self.store.is_none() && self.file.is_none() {
-            return Err(Failure::because(
-                "nothing to query: give the store of a muster with --store DIR, a file, or `-` for standard input",
-            ));
-        }
-        if let Some(place) = &self.store {
-            let store = open(place).await?;
-            let known: Vec<String> = store.groups(None).into_iter().map(|group| group.name).collect();
-            let wanted = chosen(&known, &self.group)?;
-            let snapshot = |names: &[String]| {
-                store.snapshot(names).map_err(|error| Failure::new(format!("could not read the store {place}"), error))
-            };
-            let others: Vec<String> = known.iter().filter(|name| !wanted.contains(name)).cloned().collect();
-            request.groups = snapshot(&wanted)?;
-            request.others = snapshot(&others)?;
-            request.store = Some(store.object_store());
+    async fn read(
+        &self,
+        place: Option<&str>,
+        global: &Global,
+        request: &mut Request,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        if let Some(place) = place {
+            let store = open(place, global).await?;
+            self.scope().read(&store, request).map_err(|error| Failure::because(error.to_string()))?;
         }
         if let Some(path) = &self.file {
-            let read = lines::read(path, now_ms)?;
+            let read = lines::read(path, request.now_ms)?;
             if let Some(remark) = read.remark() {
                 out.remark(&remark);
             }
@@ -210,32 +263,13 @@ impl QueryArgs {
         Ok(())
     }
 
-    /// Without --since and --until the time is that of the records: what asks for it gets an answer that means something.
-    fn narrow(&self, request: &mut Request) {
-        let bounds = request.groups.iter().filter_map(Group::bounds);
-        let (from, to) = bounds.fold((i64::MAX, i64::MIN), |(from, to), it| (from.min(it.0), to.max(it.1)));
-        let (from, to) = if from <= to { (from, to) } else { (request.now_ms, request.now_ms) };
-        if self.since.is_none() {
-            request.from_ms = from.min(request.to_ms);
-        }
-        if self.until.is_none() {
-            request.to_ms = to.max(request.from_ms);
-        }
-    }
-
     fn write(&self, result: &QueryResult, out: &mut Output) -> Result<(), Failure> {
         let columns: Vec<String> = result.columns().into_iter().map(|column| column.name).collect();
         match self.output {
             RowFormat::Table => {
                 let rows = result.rows().map_err(|error| failed(&error))?;
-                rows::table(out.answer(), &columns, &rows)?;
                 let statistics = &result.statistics;
-                out.remark(&format!(
-                    "{} rows out of {} records matched, {} scanned",
-                    rows.len(),
-                    statistics.records_matched,
-                    statistics.records_scanned
-                ));
+                table(out, &columns, &rows, statistics.records_matched, statistics.records_scanned)?;
             }
             RowFormat::Csv => {
                 let rows = result.rows().map_err(|error| failed(&error))?;
@@ -255,13 +289,26 @@ impl QueryArgs {
     }
 }
 
+/// A table for people, and how many records it was made of.
+fn table(out: &mut Output, columns: &[String], rows: &[rows::Row], matched: u64, scanned: u64) -> Result<(), Failure> {
+    rows::table(out.answer(), columns, rows)?;
+    out.remark(&format!("{} rows out of {matched} records matched, {scanned} scanned", rows.len()));
+    Ok(())
+}
+
 /// The store at a folder or URL, or the one of the data directory that the folder is.
-async fn open(place: &str) -> Result<Store, Failure> {
-    let failed = |error: telemetry::StoreError| Failure::new(format!("could not open the store {place}"), error);
+async fn open(place: &str, global: &Global) -> Result<Store, Failure> {
     if place.contains("://") {
-        let url = Url::parse(place).map_err(|error| Failure::new(format!("{place} is no URL"), error))?;
-        return Store::open_read_only(None, Some(&url)).await.map_err(failed);
+        // Whatever it is, it is not shown: keys may be in it.
+        let url = Url::parse(place).map_err(|error| Failure::new("--store is no folder and no URL", error))?;
+        let s3 = match url.scheme() {
+            "file" => S3::default(),
+            _ => objects::reached(&global.aws.settings(&Config::default())).await,
+        };
+        let failed = |error| Failure::new("could not open the store", error);
+        return Store::open_read_only_with(None, Some(&url), &s3).await.map_err(failed);
     }
+    let failed = |error: telemetry::StoreError| Failure::new(format!("could not open the store {place}"), error);
     let dir = Path::new(place);
     let inner = dir.join("telemetry");
     let dir = if inner.is_dir() { &inner } else { dir };
@@ -271,31 +318,6 @@ async fn open(place: &str) -> Result<Store, Failure> {
         )));
     }
     Store::open_read_only(Some(dir), None).await.map_err(failed)
-}
-
-/// The groups that are wanted, out of those that are there.
-fn chosen(known: &[String], wanted: &[String]) -> Result<Vec<String>, Failure> {
-    if wanted.is_empty() {
-        return Ok(known.to_vec());
-    }
-    let mut chosen = Vec::new();
-    for pattern in wanted {
-        let glob = globset::GlobBuilder::new(pattern)
-            .literal_separator(false)
-            .build()
-            .map_err(|error| Failure::new(format!("--group {pattern} is no name and no pattern"), error))?
-            .compile_matcher();
-        let before = chosen.len();
-        chosen.extend(known.iter().filter(|name| *name == pattern || glob.is_match(name)).cloned());
-        if chosen.len() == before {
-            let near = insights::error::nearest(pattern, known.iter().map(String::as_str));
-            let hint = near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-            return Err(Failure::because(format!("the store has no log group {pattern}{hint}")));
-        }
-    }
-    chosen.sort_unstable();
-    chosen.dedup();
-    Ok(chosen)
 }
 
 fn malformed(error: &insights::QueryError) -> Failure {
@@ -322,14 +344,5 @@ mod tests {
         for text in ["", "x", "-1h", "7x", "99999999999999d"] {
             assert!(moment(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn groups_are_chosen_by_name_and_pattern() {
-        let known = ["/aws/ecs/containerinsights/lab/performance".to_owned(), "/lab/shop".to_owned()];
-        assert_eq!(chosen(&known, &[]).unwrap(), known);
-        assert_eq!(chosen(&known, &["*performance".to_owned()]).unwrap(), known[..1]);
-        let error = chosen(&known, &["/lab/shopp".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("did you mean /lab/shop?"), "{error}");
     }
 }
