@@ -261,8 +261,12 @@ fn group_plan(
     let schema = Arc::new(Schema::new(schema));
     let mut parts = Vec::new();
     for scan in Scan::of_group(group, &schema, planner.root.as_ref(), from_ms, window.to_ms)? {
-        let plan = LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(scan)), None)?;
-        parts.push(plan.filter(within.clone())?.project(exprs.clone())?.build()?);
+        let is_within = scan.is_within;
+        let mut plan = LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(scan)), None)?;
+        if !is_within {
+            plan = plan.filter(within.clone())?;
+        }
+        parts.push(plan.project(exprs.clone())?.build()?);
     }
     union(parts)
 }
