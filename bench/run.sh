@@ -11,6 +11,7 @@ built=$CARGO_TARGET_DIR/release
 echo "building for release; the first time takes over ten minutes"
 cargo build --release -p muster -p peers
 cargo build --release -p simulator --example speed --example serve
+cargo build --release -p query --example bench_queries
 
 echo "machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), kernel $(uname -r), load $(cut -d' ' -f1-3 /proc/loadavg), $(date -u +%F)"
 
@@ -46,3 +47,7 @@ echo "==> the pretend account, beside moto"
 
 echo "==> muster scan, beside boto3"
 "$venv/bin/python" bench/scan_vs_boto3.py --muster "$built/muster"
+
+echo "==> nine queries, beside DuckDB, Polars and chDB"
+"$venv/bin/python" bench/query.py --bench "$built/examples/bench_queries" --muster "$built/muster" \
+  || echo "a bar was missed or could not be measured"

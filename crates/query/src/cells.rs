@@ -94,7 +94,8 @@ pub(crate) fn column(kind: Kind, values: impl ExactSizeIterator<Item = Value>) -
         Kind::Number => Arc::new(
             values
                 .map(|value| match value {
-                    Value::Number(number) => Some(number),
+                    // Minus zero is another number for the engine.
+                    Value::Number(number) => Some(number + 0.0),
                     _ => None,
                 })
                 .collect::<Float64Array>(),

@@ -88,7 +88,7 @@ impl LogicalExtensionCodec for Codec {
                 Part::Memory(batches.collect::<std::result::Result<_, _>>()?)
             }
         };
-        Ok(Arc::new(Scan { schema, part }))
+        Ok(Arc::new(Scan { schema, part, is_within: false }))
     }
 
     fn try_encode_table_provider(

@@ -255,6 +255,14 @@ impl Engine {
         Ok(self.planned(request, &checked, &Arc::new(request.setting(rules))).await?.plan)
     }
 
+    /// The plan of a query as it is executed.
+    ///
+    /// # Errors
+    /// As [`logical_plan`](Self::logical_plan).
+    pub async fn prepared(&self, request: &Request) -> Result<Arc<dyn ExecutionPlan>, QueryFailed> {
+        self.physical(&self.logical_plan(request).await?).await
+    }
+
     /// Runs a plan that was made for a query, perhaps elsewhere; its rows.
     ///
     /// # Errors

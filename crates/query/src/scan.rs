@@ -37,6 +37,8 @@ use url::Url;
 pub(crate) struct Scan {
     pub(crate) schema: SchemaRef,
     pub(crate) part: Part,
+    /// Whether all of its rows are known to lie in the time that is asked about, so that nobody has to look.
+    pub(crate) is_within: bool,
 }
 
 /// Where the rows are.
@@ -63,18 +65,27 @@ impl Scan {
         let mut files: Vec<File> =
             group.files.iter().filter(|file| file.to_ms >= from_ms && file.from_ms <= to_ms).cloned().collect();
         files.sort_by_key(|file| std::cmp::Reverse(file.to_ms));
-        let mut parts = Vec::new();
+        let scan = |part, is_within| Self { schema: Arc::clone(schema), part, is_within };
+        let mut scans = Vec::new();
         match root {
-            Some(root) if !files.is_empty() => parts.push(Part::Files(root.clone(), files)),
+            Some(root) => {
+                let (within, across): (Vec<File>, Vec<File>) =
+                    files.into_iter().partition(|file| file.from_ms >= from_ms && file.to_ms <= to_ms);
+                for (files, is_within) in [(within, true), (across, false)] {
+                    if !files.is_empty() {
+                        scans.push(scan(Part::Files(root.clone(), files), is_within));
+                    }
+                }
+            }
             None if !files.is_empty() => {
                 return plan_err!("the log group `{}` has files, and it is not known where they are", group.name);
             }
-            _ => {}
+            None => {}
         }
-        if parts.is_empty() || !group.batches.is_empty() {
-            parts.push(Part::Memory(group.batches.clone()));
+        if scans.is_empty() || !group.batches.is_empty() {
+            scans.push(scan(Part::Memory(group.batches.clone()), false));
         }
-        Ok(parts.into_iter().map(|part| Self { schema: Arc::clone(schema), part }).collect())
+        Ok(scans)
     }
 }
 

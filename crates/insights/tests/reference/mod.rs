@@ -187,7 +187,9 @@ impl Reference<'_> {
     }
 
     fn parse(&self, parse: &Parse, fields: Fields) -> Vec<Fields> {
-        let text = self.text(parse.of.as_ref(), &fields).unwrap_or_default();
+        let text = self.text(parse.of.as_ref(), &fields);
+        let absent = text.is_none();
+        let text = text.unwrap_or_default();
         let with = |found: Vec<(String, Option<String>)>| {
             let mut fields = fields.clone();
             for (name, value) in found {
@@ -199,6 +201,16 @@ impl Reference<'_> {
             found.into_iter().map(|(name, value)| (name, value.map(str::to_owned))).collect()
         };
         match &parse.mode {
+            // In what is absent nothing is found, not even an empty text.
+            ParseMode::Regex(..) if absent && parse.multi => Vec::new(),
+            ParseMode::Glob(_, names) | ParseMode::Csv(names) if absent => {
+                vec![with(names.iter().map(|name| (name.it.clone(), None)).collect())]
+            }
+            ParseMode::Regex(regex, names) if absent => {
+                let named =
+                    names.iter().map(|name| name.it.as_str()).chain(regex.it.names().filter(|_| names.is_empty()));
+                vec![with(named.map(|name| (name.to_owned(), None)).collect())]
+            }
             ParseMode::Glob(pattern, names) => {
                 let found = extract::glob(&pattern.it, &text).unwrap_or_default();
                 let each = names.iter().enumerate();

@@ -90,7 +90,7 @@ impl Extraction {
     pub(super) fn compute(&self, cells: &Cells<'_>, rows: usize, rules: &Rules) -> Result<ArrayRef> {
         if self.is_map() {
             let one = |row| {
-                let text = text_of(cells, row, rules);
+                let text = text_of(cells, row, rules).unwrap_or_default();
                 Value::Map(extract::logfmt(&text).into_iter().map(|(name, it)| (name, Value::Text(it))).collect())
             };
             return Ok(cells::column(Kind::Any, (0..rows).map(one)));
@@ -122,7 +122,11 @@ impl Extraction {
                         remembered.insert(text, found);
                     }
                 }
-                None => append(&self.found(&text_of(cells, row, rules))),
+                None => match text_of(cells, row, rules) {
+                    Some(text) => append(&self.found(&text)),
+                    // In what is absent nothing is found, not even an empty text.
+                    None => append(&Found::default()),
+                },
             }
         }
         let mut columns: Vec<ArrayRef> = columns.into_iter().map(|mut it| Arc::new(it.finish()) as ArrayRef).collect();
@@ -157,7 +161,7 @@ impl Extraction {
         let mut lengths = Vec::with_capacity(rows);
         for row in 0..rows {
             let text = text_of(cells, row, rules);
-            let all = extract::regex_all(&regex.it, &text);
+            let all = text.as_deref().map_or_else(Vec::new, |text| extract::regex_all(&regex.it, text));
             lengths.push(all.len());
             for (number, found) in (0..).zip(&all) {
                 numbers.append_value(number);
@@ -176,10 +180,11 @@ impl Extraction {
     }
 }
 
-fn text_of<'c>(cells: &Cells<'c>, row: usize, rules: &Rules) -> std::borrow::Cow<'c, str> {
+/// The text that is taken apart; nothing of what is none.
+fn text_of<'c>(cells: &Cells<'c>, row: usize, rules: &Rules) -> Option<std::borrow::Cow<'c, str>> {
     match cells.text(row) {
-        Some(text) => text.into(),
-        None => cells.value(row).text(rules).unwrap_or_default().into(),
+        Some(text) => Some(text.into()),
+        None => cells.value(row).text(rules).map(Into::into),
     }
 }
 

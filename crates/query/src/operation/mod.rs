@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use arrow::array::{ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
@@ -197,6 +197,13 @@ impl Operation {
             Self::Number => number::numbers(column(0)?)?,
             Self::Arithmetic(sign) => number::arithmetic(sign.0, column(0)?, column(1)?)?,
             Self::Finite => number::finite(column(0)?)?,
+            Self::Truth if column(0)?.data_type() == &DataType::Boolean => {
+                let conditions = column(0)?.as_boolean();
+                match conditions.nulls() {
+                    None => Arc::clone(column(0)?),
+                    Some(present) => Arc::new(BooleanArray::new(conditions.values() & present.inner(), None)),
+                }
+            }
             Self::Truth => {
                 let cells = cells(0)?;
                 Arc::new((0..rows).map(|row| Some(cells.value(row).truth())).collect::<BooleanArray>())

@@ -20,7 +20,7 @@ pub(super) fn numbers(column: &ArrayRef) -> Result<ArrayRef> {
         _ => {
             let cells = Cells::of(column.as_ref())?;
             let one = |row| match cells.text(row) {
-                Some(text) => number_of_text(text),
+                Some(text) => number_of_text(text).map(|number| number + 0.0),
                 None => cells.value(row).number(),
             };
             Arc::new((0..column.len()).map(one).collect::<Float64Array>())
@@ -33,11 +33,12 @@ pub(super) fn finite(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(finite_of(column.as_primitive::<Float64Type>())))
 }
 
+/// Minus zero becomes zero: for the engine it is another number, and less.
 fn finite_of(numbers: &Float64Array) -> Float64Array {
     if numbers.values().iter().all(|number| number.is_finite()) {
-        return numbers.clone();
+        return numbers.unary(|number| number + 0.0);
     }
-    numbers.iter().map(|number| number.filter(|number| number.is_finite())).collect()
+    numbers.iter().map(|number| number.filter(|number| number.is_finite()).map(|number| number + 0.0)).collect()
 }
 
 pub(super) fn arithmetic(sign: char, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {

@@ -109,7 +109,7 @@ impl Pipeline<'_> {
             (Kind::Integer | Kind::Number, constant) => match (constant.number(), operand.kind) {
                 (None, _) => Some(unlike(operand)),
                 (Some(number), Kind::Integer) => Some(integer_with(operand.expr, comparison, number)),
-                (Some(number), _) => Some(with(operand.expr, ScalarValue::Float64(Some(number)))),
+                (Some(number), _) => Some(number_with(operand.expr, comparison, number)),
             },
             (Kind::Text, Value::Text(text)) => match comparison {
                 Comparison::Equal | Comparison::NotEqual if !self.rules().numeric_texts_equal => {
@@ -144,6 +144,22 @@ impl Pipeline<'_> {
             }
             _ => None,
         }
+    }
+}
+
+/// A column of numbers compared with a number. For the engine minus zero is less than zero, for the language it is zero.
+fn number_with(expr: Expr, comparison: Comparison, number: f64) -> Expr {
+    let with = |comparison, number: f64| binary_expr(expr.clone(), operator(comparison), lit(number));
+    if number != 0.0 {
+        return with(comparison, number);
+    }
+    match comparison {
+        Comparison::Equal => {
+            joined(vec![with(Comparison::GreaterEqual, -0.0), with(Comparison::LessEqual, 0.0)], false)
+        }
+        Comparison::NotEqual => joined(vec![with(Comparison::Less, -0.0), with(Comparison::Greater, 0.0)], true),
+        Comparison::Less | Comparison::GreaterEqual => with(comparison, -0.0),
+        Comparison::LessEqual | Comparison::Greater => with(comparison, 0.0),
     }
 }
 

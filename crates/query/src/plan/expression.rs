@@ -10,7 +10,10 @@ use insights::{
     value::Value,
 };
 
-use super::{Operand, Pipeline, operand::joined};
+use super::{
+    Operand, Pipeline,
+    operand::{definite, joined},
+};
 use crate::{
     kind::Kind,
     operation::{Evaluation, Operation, Sign, Step},
@@ -23,7 +26,8 @@ pub(super) fn constant_of(expr: &ast::Expr) -> Option<Value> {
         ExprKind::Text(text) => Some(Value::Text(text.clone())),
         ExprKind::Boolean(truth) => Some(Value::Boolean(*truth)),
         ExprKind::Negative(of) => match constant_of(of)? {
-            Value::Number(number) => Some(Value::Number(-number)),
+            // For the engine minus zero is another number.
+            Value::Number(number) => Some(Value::Number(0.0 - number)),
             _ => None,
         },
         _ => None,
@@ -70,7 +74,7 @@ impl Pipeline<'_> {
             ExprKind::Not(of) => {
                 let of = self.lower(of)?;
                 let size = of.size + 1;
-                Ok(Operand::new(of.condition(self.setting()).is_not_true(), Kind::Truth, size))
+                Ok(Operand::new(Expr::Not(Box::new(definite(of.condition(self.setting())))), Kind::Truth, size))
             }
             ExprKind::Compare(left, comparison, right) => self.compare(expr, left, *comparison, right),
             ExprKind::Logic(logic, all) => {
@@ -220,7 +224,7 @@ impl Pipeline<'_> {
                     }
                 }
                 let among = self.operation(Operation::IsAmong(values), vec![of.value_of_condition()]);
-                let expr = if within.negated { Expr::Not(Box::new(among)) } else { among.is_true() };
+                let expr = if within.negated { Expr::Not(Box::new(among)) } else { definite(among) };
                 return Ok(Operand::new(expr, Kind::Truth, size));
             }
             Place::List(list) => list,
@@ -251,7 +255,8 @@ impl Pipeline<'_> {
 fn constants_of_kind(kind: Kind, values: &[Value]) -> Option<Vec<Expr>> {
     let one = |value: &Value| match (kind, value) {
         (Kind::Text, Value::Text(_)) => Some(Expr::Literal(kind.constant(value), None)),
-        (Kind::Number, Value::Number(_)) => Some(Expr::Literal(kind.constant(value), None)),
+        // For the engine there are two zeros.
+        (Kind::Number, Value::Number(number)) if *number != 0.0 => Some(Expr::Literal(kind.constant(value), None)),
         (Kind::Integer, Value::Number(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
             Some(lit(*number as i64))
         }

@@ -7,7 +7,7 @@ use datafusion::{
 };
 use insights::ast::{Fill, Outlier, OutlierAction};
 
-use super::{Operand, Pipeline, column, joined};
+use super::{Operand, Pipeline, column, joined, operand::definite};
 use crate::{
     aggregate::Aggregation,
     kind::Kind,
@@ -133,11 +133,11 @@ impl Pipeline<'_> {
             let too_high = number.clone().gt(high.clone());
             let far =
                 if outlier.low { joined(vec![too_low.clone(), too_high.clone()], true) } else { too_high.clone() };
-            ordinary.push(far.clone().is_not_true());
+            ordinary.push(Expr::Not(Box::new(definite(far.clone()))));
             if outlier.mark {
                 let name = format!("{name}_outlier");
                 self.more.push(name.clone());
-                self.set(name, Operand::new(far.is_true(), Kind::Truth, operand.size + 12))?;
+                self.set(name, Operand::new(definite(far), Kind::Truth, operand.size + 12))?;
             }
             if outlier.action == OutlierAction::Transform {
                 let mut case = when(too_high.is_true(), high);

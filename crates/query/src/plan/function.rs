@@ -9,7 +9,7 @@ use insights::{
     period::Period,
 };
 
-use super::{Operand, Pipeline};
+use super::{Operand, Pipeline, operand::definite};
 use crate::{
     kind::Kind,
     operation::{Bins, Operation},
@@ -48,7 +48,7 @@ impl Pipeline<'_> {
                 let of = self.lower(of)?;
                 match &part.kind {
                     ExprKind::Text(part) if of.kind == Kind::Text => {
-                        Ok(Operand::new(contains(of.expr, part).is_true(), Kind::Truth, of.size + 2))
+                        Ok(Operand::new(definite(contains(of.expr, part)), Kind::Truth, of.size + 2))
                     }
                     _ => self.evaluated(whole),
                 }

@@ -58,7 +58,7 @@ impl Operand {
     /// As one of a kind, where that loses nothing but tags: numbers for whole numbers, and anything as [`Kind::Any`].
     pub(crate) fn to(&self, kind: Kind, setting: &Arc<Setting>) -> Expr {
         if self.kind == kind {
-            return self.expr.clone();
+            return self.value_of_condition();
         }
         if self.is_null() {
             return Expr::Literal(kind.constant(&Value::Null), None);
@@ -114,18 +114,28 @@ impl Operand {
     pub(crate) fn value_of_condition(&self) -> Expr {
         match (&self.expr, self.kind) {
             (Expr::Column(_) | Expr::Literal(..), _) => self.expr.clone(),
-            (_, Kind::Truth) if !is_two_valued(&self.expr) => self.expr.clone().is_true(),
+            (_, Kind::Truth) if !is_two_valued(&self.expr) => definite(self.expr.clone()),
             _ => self.expr.clone(),
         }
     }
 }
 
-/// Whether a condition is never null, so that nothing must be done to make it so.
+/// Whether a condition holds: true or false. Not `is true`, of which the engine's two sorts of plans disagree whether it may be
+/// null.
+pub(crate) fn definite(condition: Expr) -> Expr {
+    Operation::Truth.call(vec![condition], &Arc::default())
+}
+
+/// Whether a condition is never null but where the language has null itself, so that nothing must be done to make it so.
 fn is_two_valued(expr: &Expr) -> bool {
     match expr {
-        Expr::IsTrue(_) | Expr::IsNotTrue(_) | Expr::IsNull(_) | Expr::IsNotNull(_) => true,
-        // Functions of the language answer with true or false, or with null where the rules say so.
-        Expr::ScalarFunction(function) => function.func.inner().is::<crate::operation::Function>(),
+        Expr::IsNull(_) | Expr::IsNotNull(_) => true,
+        Expr::Not(of) => is_two_valued(of),
+        // Functions of the language answer with true or false, or with null where the rules say so; and `coalesce` with what
+        // its arguments are.
+        Expr::ScalarFunction(function) => {
+            function.func.inner().is::<crate::operation::Function>() || function.name() == "coalesce"
+        }
         Expr::Case(_) => true,
         _ => false,
     }

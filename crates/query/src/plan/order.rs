@@ -78,8 +78,13 @@ impl Pipeline<'_> {
                 // Rows without the key are all kept, and none has it.
                 return Ok(());
             }
-            absent.push(operand.expr.clone().is_null());
-            keys.push(operand.group_key(self.setting()));
+            // A column, since the engine cannot tell that rows are in the order of an expression.
+            let key = match operand.group_key(self.setting()) {
+                key @ Expr::Column(_) => key,
+                computed => column(&self.add(computed)?),
+            };
+            absent.push(key.clone().is_null());
+            keys.push(key);
         }
         let number = datafusion::functions_window::expr_fn::row_number()
             .partition_by(keys)

@@ -246,7 +246,7 @@ impl Reader<'_> {
     /// Rows as they came in; each sums up itself.
     fn rows(&self, part: Part, spans: &[(i64, i64)]) -> Result<LogicalPlan> {
         let (schema, exprs) = reading(self.planner, self.group, self.wanted, false);
-        let plan = read(Scan { schema, part }, spans, None, &exprs)?;
+        let plan = read(Scan { schema, part, is_within: false }, spans, None, &exprs)?;
         let setting = &self.planner.setting;
         let of = |name: &str| match (name, self.wanted.fields.columns_of(name).first()) {
             (field::TIMESTAMP, _) => column(&own(field::TIMESTAMP)),
@@ -308,7 +308,7 @@ impl Reader<'_> {
         }
         let mut wanted = vec![String::new()];
         wanted.extend(self.parts.metrics.keys().flat_map(columns));
-        let scan = Scan { schema: self.schema(), part: Part::Files(self.root.clone(), files) };
+        let scan = Scan { schema: self.schema(), part: Part::Files(self.root.clone(), files), is_within: false };
         read(scan, &inclusive(&spans), Some(is_of(wanted)), &exprs)
     }
 

@@ -209,10 +209,13 @@ pub(super) fn read(scan: Scan, spans: &[(i64, i64)], condition: Option<Expr>, ex
     let within = |(from, to): &(i64, i64)| {
         joined(vec![physical(field::TIMESTAMP).gt_eq(time(*from)), physical(field::TIMESTAMP).lt_eq(time(*to))], false)
     };
-    let within = joined(spans.iter().map(within).collect(), true);
-    let within = joined(std::iter::once(within).chain(condition).collect(), false);
-    let plan = LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(scan)), None)?;
-    plan.filter(within)?.project(exprs.to_vec())?.build()
+    let within = (!scan.is_within).then(|| joined(spans.iter().map(within).collect(), true));
+    let conditions: Vec<Expr> = within.into_iter().chain(condition).collect();
+    let mut plan = LogicalPlanBuilder::scan(TABLE, provider_as_source(Arc::new(scan)), None)?;
+    if !conditions.is_empty() {
+        plan = plan.filter(joined(conditions, false))?;
+    }
+    plan.project(exprs.to_vec())?.build()
 }
 
 /// A column of a file.
