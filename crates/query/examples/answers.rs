@@ -6,7 +6,6 @@
 //! A line of RECORDS is `{"timestamp_ms": …, "stream": …, "message": …}`. Three of four go into files of a store in DIR, the
 //! rest stays in its memory. Each line of standard input is `{"text": …, "from_ms": …, "to_ms": …}`; each answer is a line
 //! `{"store": ROWS, "lines": ROWS}`, where ROWS are objects in their order, or the text of an error.
-#![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use std::{
     error::Error,

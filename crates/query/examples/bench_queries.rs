@@ -6,7 +6,6 @@
 //!
 //! A line of standard input is `{"text": …}`, and an answer `{"rows": …, "cpu_ms": …, "wall_ms": …}`; with `"plan": true` the
 //! query is only planned. Times are those of all threads, from the text to the last row; printing the rows does not count.
-#![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use std::{
     error::Error,
