@@ -8,6 +8,7 @@ use std::{
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 use crate::{
     actors::Actors,
@@ -180,7 +181,9 @@ pub(crate) fn loader(settings: &Settings) -> ConfigLoader {
             None,
             "settings",
         );
-        loader = loader.credentials_provider(credentials);
+        // Whoever brings keys wants nothing of this machine's profiles, not even a word about their files.
+        let no_files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build();
+        loader = loader.credentials_provider(credentials).profile_files(no_files);
     }
     loader
 }

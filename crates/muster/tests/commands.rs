@@ -295,7 +295,10 @@ fn ctrl_c_ends_the_demo_cleanly() {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    assert!(line.contains("Every host"), "{line}");
+    assert!(line.starts_with("listening on http://127.0.0.1:"), "{line}");
+    while !line.contains("Every host") {
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{line}");
+    }
     signal(child.id(), "INT");
     let rest: Vec<String> = stdout.lines().map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(0));

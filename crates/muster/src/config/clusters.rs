@@ -59,6 +59,7 @@ impl ClustersSection {
             wrong.push(Wrong {
                 paths: vec!["clusters.all".to_owned()],
                 what: "all = true leaves nothing for names and globs to choose: give one or the other".into(),
+                hidden: false,
             });
         }
     }

@@ -211,6 +211,7 @@ fn rungs(config: &Config, index: usize, place: &str, wrong: &mut Vec<Wrong>) {
                 format!("{place}.rungs"),
             ],
             what,
+            hidden: false,
         };
         if rung.deadline_secs == Some(0) {
             wrong.push(at("deadline_secs", "0 is out of range: a rung needs at least 1 second".to_owned()));

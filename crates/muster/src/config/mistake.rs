@@ -13,17 +13,24 @@ pub struct Wrong {
     pub paths: Vec<String>,
     /// A sentence saying what is expected.
     pub what: String,
+    /// The value may hold a secret and is not shown.
+    pub hidden: bool,
 }
 
 impl Wrong {
     /// One option that is wrong by itself.
     pub fn at(path: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { paths: vec![path.into()], what: what.into() }
+        Self { paths: vec![path.into()], what: what.into(), hidden: false }
+    }
+
+    /// The same of a value that may hold a secret.
+    pub fn hidden_at(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { hidden: true, ..Self::at(path, what) }
     }
 
     /// An option of an entry of a list of tables: at the option, or at the entry when the option is not written.
     pub fn of(entry: &str, option: &str, what: impl Into<String>) -> Self {
-        Self { paths: vec![format!("{entry}.{option}"), entry.to_owned()], what: what.into() }
+        Self { paths: vec![format!("{entry}.{option}"), entry.to_owned()], what: what.into(), hidden: false }
     }
 }
 
@@ -112,12 +119,13 @@ impl Mistake {
     /// A value that a check refused.
     pub fn at_option(origin: &str, text: &str, table: &DeTable<'_>, wrong: &Wrong) -> Self {
         let span = wrong.paths.iter().find_map(|path| span_of(table, path));
-        Self {
-            origin: origin.to_owned(),
-            place: span.map(|span| Place::of(text, span)),
-            what: wrong.what.clone(),
-            meant: None,
+        let mut place = span.map(|span| Place::of(text, span));
+        if wrong.hidden
+            && let Some(place) = &mut place
+        {
+            place.hide();
         }
+        Self { origin: origin.to_owned(), place, what: wrong.what.clone(), meant: None }
     }
 }
 

@@ -181,7 +181,11 @@ fn check_routes(
     for (index, route) in routes.iter().enumerate() {
         let place = format!("{parent}.routes.{index}");
         let mut of = |option: &str, what: String| {
-            wrong.push(Wrong { paths: vec![format!("{place}.{option}"), place.clone(), parent.to_owned()], what });
+            wrong.push(Wrong {
+                paths: vec![format!("{place}.{option}"), place.clone(), parent.to_owned()],
+                what,
+                hidden: false,
+            });
         };
         if depth > DEEPEST {
             of("routes", format!("routes lie at most {DEEPEST} deep"));

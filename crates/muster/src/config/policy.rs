@@ -179,8 +179,7 @@ impl PolicySection {
                 what: format!(
                     "act_after_secs ({}) must be more than grace_secs ({}): nothing is decided before the grace is over",
                     self.act_after_secs, self.grace_secs
-                ),
-            });
+                ), hidden: false });
         }
         if self.flapping_per_hour < 3 {
             wrong.push(Wrong::at(

@@ -55,8 +55,7 @@ impl ReplaceSection {
                 paths: vec!["replace.by_health".to_owned(), "replace.scale_up_first".to_owned()],
                 what: "scale_up_first lets the group shrink again by the termination, and by_health leaves the termination \
                        to the group, which would keep the extra machine: choose one"
-                    .to_owned(),
-            });
+                    .to_owned(), hidden: false });
         }
     }
 }

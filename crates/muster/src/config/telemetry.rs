@@ -114,17 +114,17 @@ impl Default for TelemetrySection {
 }
 
 /// What is wrong with the URL of a store. One that may hold keys is not repeated.
-fn wrong_url(url: &str) -> Option<String> {
+fn wrong_url(url: &str) -> Option<Wrong> {
+    const PLACE: &str = "telemetry.url";
     if url.contains('@') {
-        return Some(
-            "a URL with keys in it is not taken: they come from the environment, a profile or a role".to_owned(),
-        );
+        let what = "a URL with keys in it is not taken: they come from the environment, a profile or a role";
+        return Some(Wrong::hidden_at(PLACE, what));
     }
     let bucket = url.strip_prefix("s3://").map(|rest| !rest.is_empty() && !rest.starts_with('/'));
     if bucket.unwrap_or_else(|| url.starts_with("file:///")) {
         return None;
     }
-    Some(format!("`{url}` is no object store that muster knows: write s3://BUCKET/FOLDER"))
+    Some(Wrong::at(PLACE, format!("`{url}` is no object store that muster knows: write s3://BUCKET/FOLDER")))
 }
 
 /// The days that log groups can be kept for are AWS's; these are the least and the most.
@@ -135,9 +135,7 @@ impl TelemetrySection {
         if self.directory.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
             wrong.push(Wrong::at("telemetry.directory", "the folder's name is empty"));
         }
-        if let Some(what) = self.url.as_deref().and_then(wrong_url) {
-            wrong.push(Wrong::at("telemetry.url", what));
-        }
+        wrong.extend(self.url.as_deref().and_then(wrong_url));
         for (name, secs) in [("seal_after_secs", self.seal_after_secs), ("removal_after_secs", self.removal_after_secs)]
         {
             if !(1..=86_400).contains(&secs) {
