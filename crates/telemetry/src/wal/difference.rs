@@ -10,7 +10,7 @@ pub(crate) const EARLIER_MAX: usize = 4;
 
 /// How many bytes two texts have in common at their beginning.
 #[inline]
-fn common(a: &[u8], b: &[u8]) -> usize {
+fn begin_alike(a: &[u8], b: &[u8]) -> usize {
     let length = a.len().min(b.len());
     let mut at = 0;
     while let (Some(Ok(left)), Some(Ok(right))) =
@@ -50,7 +50,7 @@ pub(crate) fn most_like<'a>(message: &str, before: impl Iterator<Item = &'a str>
     let beginning = |text: &'a str| &text.as_bytes()[..text.len().min(BEGINNING_BYTES)];
     let mut best = (0, 0);
     for (back, earlier) in (1..).zip(before.take(EARLIER_MAX)) {
-        let alike = common(message.as_bytes(), beginning(earlier));
+        let alike = begin_alike(message.as_bytes(), beginning(earlier));
         if alike > best.0 {
             best = (alike, back);
         }
@@ -85,7 +85,7 @@ pub(crate) fn push(new: &str, old: &str, out: &mut Vec<u8>) {
     let (new, old) = (new.as_bytes(), old.as_bytes());
     let (mut at, mut from) = (0, 0);
     while at < new.len() {
-        let alike = common(&new[at..], &old[from..]);
+        let alike = begin_alike(&new[at..], &old[from..]);
         at += alike;
         from += alike;
         let (taken, left_out) = (to_comma(&new[at..]), to_comma(&old[from..]));
@@ -96,7 +96,7 @@ pub(crate) fn push(new: &str, old: &str, out: &mut Vec<u8>) {
         at += taken;
         from += left_out;
         if alike == 0 && taken == 0 && left_out == 0 {
-            // Both stand at a comma that is not alike, which cannot be; what is left is taken as it is.
+            // At a comma, and the old text is used up: what is left is taken as it is.
             push_number(0, out);
             push_number(new.len() - at, out);
             out.extend_from_slice(&new[at..]);
