@@ -8,15 +8,19 @@ MUSTER_PROFILE ?= demo
 MUSTER_TARGET := $(or $(CARGO_TARGET_DIR),target)
 MUSTER_FOLDER := $(if $(filter dev,$(MUSTER_PROFILE)),debug,$(MUSTER_PROFILE))
 DEMO_ARGS ?=
+# A program that is there already: `make demo` then builds none.
+MUSTER_BIN ?=
 
 help: ## Show this menu
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
 
 demo: ## Build muster and watch it at work on a pretend fleet; no AWS account needed
 	@scripts/bootstrap.sh build
+ifeq ($(MUSTER_BIN),)
 	@echo "building muster, profile $(MUSTER_PROFILE): some minutes the first time, seconds after"
 	cargo build -p muster --profile $(MUSTER_PROFILE)
-	@$(MUSTER_TARGET)/$(MUSTER_FOLDER)/muster demo $(DEMO_ARGS)
+endif
+	@$(or $(MUSTER_BIN),$(MUSTER_TARGET)/$(MUSTER_FOLDER)/muster) demo $(DEMO_ARGS)
 
 test: ## Run every check and test; installs what they need
 	@scripts/bootstrap.sh test
