@@ -67,7 +67,12 @@ pytest() {
 # Only of crates that have some: for the others this would compile what they depend on once more, with fewer features.
 doctests() {
     local crates=()
-    mapfile -t crates < <(grep -rlE '^\s*//[/!] ```(rust)?\s*$' crates/*/src | cut -d/ -f2 | sort -u)
+    # An example begins where a fence without another language opens.
+    # shellcheck disable=SC2016
+    mapfile -t crates < <(git ls-files 'crates/*/src/*.rs' | xargs awk '
+        FNR == 1 { inside = 0 }
+        /^[ \t]*\/\/[\/!] ```/ { if (!inside && /```(rust)?[ \t]*$/) print FILENAME; inside = !inside }
+    ' | cut -d/ -f2 | sort -u)
     if [ ${#crates[@]} -gt 0 ]; then
         cargo test --doc "${crates[@]/#/--package=}"
     else
