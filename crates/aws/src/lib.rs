@@ -6,6 +6,7 @@
 //! | how fast muster may ask | [`pace`] |
 //! | credentials, roles, regions, endpoints | [`accounts`] |
 //! | the roles that acts are done under, and where muster only observes | [`actors`] |
+//! | credentials that are used for a while | `held` |
 //! | one call: paced, repeated, counted | [`call`] |
 //! | how AWS says no, sorted and put into a sentence | [`refusal`] |
 //! | one file a service | `ecs`, `ec2`, `autoscaling`, `ssm`, `queue` |
@@ -47,6 +48,7 @@ mod cloud;
 mod ec2;
 mod ecs;
 mod evidence;
+mod held;
 mod pages;
 mod queue;
 mod rooms;

@@ -1,22 +1,13 @@
 //! What an object store has to know to be reached as AWS's other services are: region, endpoint, credentials.
 
-use std::time::{Duration, Instant, SystemTime};
-
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider},
-};
-use tokio::sync::Mutex;
+use aws_credential_types::Credentials;
 
 use crate::{
     accounts::loader,
-    refusal::credential_words,
+    held::HeldCredentials,
     settings::{Keys, Settings},
     signed::endpoint,
 };
-
-/// Credentials are fetched anew so long before they expire, and as often when they never do.
-const BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
 /// How S3 is reached.
 #[derive(Debug)]
@@ -25,9 +16,7 @@ pub struct Objects {
     pub region: Option<String>,
     /// The address of the service, if it is not AWS's own.
     pub endpoint: Option<String>,
-    credentials: Option<SharedCredentialsProvider>,
-    /// Those in use, and when they were fetched: a role is not assumed anew for each request.
-    cached: Mutex<Option<(Credentials, Instant)>>,
+    credentials: Option<HeldCredentials>,
 }
 
 impl Objects {
@@ -37,8 +26,7 @@ impl Objects {
         Self {
             region: config.region().map(ToString::to_string),
             endpoint: endpoint(settings, &config, "S3"),
-            credentials: config.credentials_provider(),
-            cached: Mutex::new(None),
+            credentials: config.credentials_provider().map(HeldCredentials::new),
         }
     }
 
@@ -47,21 +35,8 @@ impl Objects {
     /// # Errors
     /// What each source of credentials said.
     pub async fn keys(&self) -> Result<Keys, String> {
-        let mut cached = self.cached.lock().await;
-        if let Some((credentials, fetched)) = &*cached {
-            let good = match credentials.expiry() {
-                Some(expiry) => expiry > SystemTime::now() + BEFORE_EXPIRY,
-                None => fetched.elapsed() < BEFORE_EXPIRY,
-            };
-            if good {
-                return Ok(keys(credentials));
-            }
-        }
-        let provider = self.credentials.as_ref().ok_or("no source of credentials is configured")?;
-        let fresh = provider.provide_credentials().await.map_err(|error| credential_words(&error))?;
-        let found = keys(&fresh);
-        *cached = Some((fresh, Instant::now()));
-        Ok(found)
+        let credentials = self.credentials.as_ref().ok_or("no source of credentials is configured")?;
+        Ok(keys(&credentials.get().await?))
     }
 }
 

@@ -1,13 +1,9 @@
 //! Signed requests for the services whose SDK crates would cost minutes to build (decision 0001) or serve one call: EC2,
 //! SSM, Lambda, DynamoDB. The credentials, region and endpoint are those that the SDK's own configuration found.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider},
-};
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
@@ -22,20 +18,17 @@ use aws_types::service_config::ServiceConfigKey;
 use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde_json::Value;
-use tokio::sync::Mutex;
 use wire::{error::ERROR_TYPE_HEADER, json::Version, xml::Element};
 
 use crate::{
     accounts::ConnectError,
-    refusal::{Refusal, chain, credential_words},
+    held::HeldCredentials,
+    refusal::{Refusal, chain},
     settings::Settings,
 };
 
 /// The largest answer that is read: far above a thousand instances' status.
 const MOST_BYTES: usize = 64 << 20;
-
-/// Credentials are fetched anew so long before they expire, and as often when they never do.
-const BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
 /// What may stand in a path segment as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -54,9 +47,7 @@ pub(crate) struct Signed {
     service: &'static str,
     region: String,
     endpoint: String,
-    credentials: SharedCredentialsProvider,
-    /// The credentials in use, and when they were fetched: a role is not assumed anew for each request.
-    cached: Mutex<Option<(Credentials, Instant)>>,
+    credentials: HeldCredentials,
     connector: Connector,
     limit: Duration,
 }
@@ -91,8 +82,7 @@ impl Signed {
             service,
             region: region.to_owned(),
             endpoint: endpoint.trim_end_matches('/').to_owned(),
-            credentials,
-            cached: Mutex::new(None),
+            credentials: HeldCredentials::new(credentials),
             connector,
             limit: settings.timeouts.connect + settings.timeouts.read,
         })
@@ -160,25 +150,8 @@ impl Signed {
         }
     }
 
-    async fn credentials(&self) -> Result<Credentials, Refusal> {
-        let mut cached = self.cached.lock().await;
-        if let Some((credentials, fetched)) = &*cached {
-            let good = match credentials.expiry() {
-                Some(expiry) => expiry > SystemTime::now() + BEFORE_EXPIRY,
-                None => fetched.elapsed() < BEFORE_EXPIRY,
-            };
-            if good {
-                return Ok(credentials.clone());
-            }
-        }
-        let fresh = self.credentials.provide_credentials().await;
-        let fresh = fresh.map_err(|error| Refusal::Credentials(credential_words(&error)))?;
-        *cached = Some((fresh.clone(), Instant::now()));
-        Ok(fresh)
-    }
-
     async fn sign(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<HttpRequest, Refusal> {
-        let identity = self.credentials().await?.into();
+        let identity = self.credentials.get().await.map_err(Refusal::Credentials)?.into();
         let unsigned = |why: String| Refusal::Unreachable(format!("the request could not be made: {why}"));
         let url = format!("{}{path}", self.endpoint);
         let mut builder = http::Request::builder().method("POST").uri(&url);

@@ -7,8 +7,8 @@ use serde_json::Value;
 use telemetry::event::Event;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::batches;
-use crate::logs::port::{Class, Logs, LogsError, Streams, Wanted};
+use super::{batch::batches, made::made};
+use crate::logs::port::{Logs, LogsError, Streams, Wanted};
 
 /// The log group.
 pub const GROUP: &str = "/muster/journal";
@@ -72,15 +72,7 @@ async fn go_on(
 
 /// Makes group and stream, or finds out how far the log has come.
 async fn begin(logs: &Arc<dyn Logs>, retention_days: u32, now_ms: i64) -> Result<i64, LogsError> {
-    match logs.create_group(GROUP, Class::Standard, now_ms).await {
-        Ok(()) => logs.set_retention(GROUP, Some(retention_days)).await?,
-        Err(LogsError::Exists(_)) => {}
-        Err(error) => return Err(error),
-    }
-    match logs.create_stream(GROUP, STREAM, now_ms).await {
-        Ok(()) | Err(LogsError::Exists(_)) => {}
-        Err(error) => return Err(error),
-    }
+    made(&**logs, GROUP, STREAM, retention_days, now_ms).await?;
     let wanted = Wanted {
         streams: Streams::Named(vec![STREAM.to_owned()]),
         from_ms: 0,

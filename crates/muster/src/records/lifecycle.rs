@@ -21,8 +21,8 @@ use telemetry::{
 };
 use tokio::sync::mpsc;
 
-use super::batch::batches;
-use crate::logs::port::{Class, Logs, LogsError};
+use super::{batch::batches, made::made};
+use crate::logs::port::{Logs, LogsError};
 
 /// Events that may wait for the store: some 10 MB.
 const WAITING: usize = 4_096;
@@ -196,15 +196,7 @@ impl Keeper {
 
     async fn make(&mut self, group: &str) -> Result<(), LogsError> {
         let now_ms = Timestamp::now().as_millisecond();
-        match self.logs.create_group(group, Class::Standard, now_ms).await {
-            Ok(()) => self.logs.set_retention(group, Some(self.retention_days)).await?,
-            Err(LogsError::Exists(_)) => {}
-            Err(error) => return Err(error),
-        }
-        match self.logs.create_stream(group, lifecycle::STREAM, now_ms).await {
-            Ok(()) | Err(LogsError::Exists(_)) => {}
-            Err(error) => return Err(error),
-        }
+        made(&*self.logs, group, lifecycle::STREAM, self.retention_days, now_ms).await?;
         self.known.insert(group.to_owned());
         Ok(())
     }

@@ -14,6 +14,7 @@
 mod batch;
 pub mod journal;
 pub mod lifecycle;
+mod made;
 pub mod pretend;
 pub mod read;
 pub mod sender;
