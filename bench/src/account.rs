@@ -296,6 +296,14 @@ impl Cloud for Account {
                 let facts = arns.iter().filter_map(|arn| self.instance(self.number(arn)?)).collect();
                 (Scope::Hosts { cluster: cluster.into() }, facts)
             }
+            Look::Registrations { cluster, machines } => {
+                let told = |instance_id: String| Fact::Unregistered {
+                    cluster: cluster.clone().into(),
+                    instance_id: instance_id.into(),
+                };
+                let facts = machines.into_iter().map(told).collect();
+                (Scope::Hosts { cluster: cluster.clone().into() }, facts)
+            }
             Look::Tasks { cluster, .. } => (Scope::Tasks { cluster: cluster.into() }, Vec::new()),
             Look::Machines { place, ids } => {
                 (Scope::Machines(place.into()), ids.iter().filter_map(|id| self.machine(id)).collect())

@@ -23,7 +23,7 @@ use crate::{
     autoscaling::DESCRIBE_GROUPS,
     call::{CallCount, Calls},
     ec2::DESCRIBE_STATUS,
-    ecs::{DESCRIBE_HOSTS, DESCRIBE_TASKS},
+    ecs::{DESCRIBE_HOSTS, DESCRIBE_TASKS, LIST_HOSTS},
     pace::Allowance,
     queue::Queues,
     refusal::Refusal,
@@ -140,7 +140,7 @@ impl Cloud for AwsCloud {
     async fn look(&self, look: Look) -> Answer {
         let started_at = Timestamp::now();
         let (scope, place) = match &look {
-            Look::Hosts { cluster, .. } => {
+            Look::Hosts { cluster, .. } | Look::Registrations { cluster, .. } => {
                 (Scope::Hosts { cluster: cluster.clone().into() }, self.place_of_arn(cluster))
             }
             Look::Tasks { cluster, .. } => {
@@ -206,6 +206,10 @@ async fn read(place: &Place, look: Look) -> Read {
             let answer = place.describe_hosts(&cluster, &arns, Source::Look).await;
             (DESCRIBE_HOSTS, cluster, answer)
         }
+        Look::Registrations { cluster, machines } => match place.registration_facts(&cluster, &machines).await {
+            Ok(found) => (LIST_HOSTS, cluster, Ok(found)),
+            Err((action, refusal)) => (action, cluster, Err(refusal)),
+        },
         Look::Tasks { cluster, arns } => {
             let answer = place.describe_tasks(&cluster, &arns, Source::Look).await;
             (DESCRIBE_TASKS, cluster, answer)

@@ -70,8 +70,14 @@ impl Place {
             .await
     }
 
-    /// One page of ListContainerInstances, in every status but INACTIVE.
-    pub(crate) async fn list_hosts(&self, cluster: &str, token: Option<String>) -> Result<Page, Refusal> {
+    /// One page of ListContainerInstances, in every status but INACTIVE; with a filter in the cluster query language, those
+    /// that fit it.
+    pub(crate) async fn list_hosts(
+        &self,
+        cluster: &str,
+        filter: Option<&str>,
+        token: Option<String>,
+    ) -> Result<Page, Refusal> {
         self.caller
             .call(Bucket::ClusterResourceRead, LIST_HOSTS, || async {
                 let request = self
@@ -79,6 +85,7 @@ impl Place {
                     .list_container_instances()
                     .cluster(cluster)
                     .max_results(PER_CALL as i32)
+                    .set_filter(filter.map(str::to_owned))
                     .set_next_token(token.clone());
                 let answer = request.send().await.map_err(|error| Refusal::from_sdk(&error))?;
                 Ok((present(answer.container_instance_arns, "container instances")?, answer.next_token))

@@ -13,6 +13,7 @@
 //! | lists that come in pages | `pages` |
 //! | HTTP for the services without an SDK crate | `signed` |
 //! | everything once, and single looks | `sweep`, `cloud` |
+//! | whether machines are hosts | `registration` |
 //! | the calls of remedies, and what operators have written themselves | [`act`] |
 //! | what ECS says of services, task definitions and tasks, when somebody asks | [`told`] |
 //! | what records of Container Insights need beside that | [`census`] |
@@ -51,6 +52,7 @@ mod evidence;
 mod held;
 mod pages;
 mod queue;
+mod registration;
 mod rooms;
 mod signed;
 mod ssm;

@@ -277,15 +277,7 @@ impl Sweeping<'_> {
         cluster: &str,
         name: &str,
     ) -> Result<(Vec<Observation<'static>>, Vec<String>), (&'static str, Refusal)> {
-        let (mut arns, mut pages) = (Vec::new(), Pages::default());
-        loop {
-            let (page, next) =
-                self.place.list_hosts(cluster, pages.token()).await.map_err(|refusal| (LIST_HOSTS, refusal))?;
-            arns.extend(page);
-            if !pages.go_on(next).map_err(|refusal| (LIST_HOSTS, refusal))? {
-                break;
-            }
-        }
+        let arns = self.place.all_hosts(cluster, None).await.map_err(|refusal| (LIST_HOSTS, refusal))?;
         let (mut found, mut done) = (Vec::new(), 0);
         for chunk in arns.chunks(PER_CALL) {
             self.progress(format!("hosts of {name}"), done, Some(arns.len())).await;

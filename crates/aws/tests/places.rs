@@ -353,3 +353,39 @@ async fn an_endpoint_of_one_service_goes_before_the_one_of_all() {
     assert_eq!((all.count("DescribeInstanceStatus"), ec2.count("DescribeInstanceStatus")), (0, 1));
     assert_eq!((all.count("ListClusters"), ec2.count("ListClusters")), (1, 0));
 }
+
+#[tokio::test]
+async fn a_machine_is_told_as_its_host_or_as_unregistered_even_where_filters_are_not_known() {
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let filters = std::sync::Arc::clone(&asked);
+    let answers = clusters(&["one"], 150).on("ListContainerInstances", move |asked| {
+        filters.lock().unwrap().push(asked.text("filter"));
+        let from: usize = asked.text("nextToken").parse().unwrap_or(0);
+        let to = (from + 100).min(150);
+        let arns: Vec<String> = (from..to).map(|number| host_arn(&asked.text("cluster"), number)).collect();
+        Script::json(json!({"containerInstanceArns": arns, "nextToken": (to < 150).then(|| to.to_string())}))
+    });
+    let serving = answers.serve().await;
+    let cloud = connect(settings(serving.url.clone())).await.unwrap();
+    let cluster = format!("arn:aws:ecs:eu-central-1:{BASE}:cluster/one");
+    let machines = vec![machine_id(140), machine_id(999), "i-0'] or [".to_owned()];
+    let look = Look::Registrations { cluster: cluster.clone(), machines };
+    let Answer::Swept(told) = cloud.look(look).await else { panic!("no answer") };
+    let unregistered: Vec<_> = told
+        .found
+        .iter()
+        .filter_map(|it| match &it.fact {
+            Fact::Unregistered { cluster: of, instance_id } => Some((of.to_string(), instance_id.to_string())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        unregistered,
+        [(cluster, machine_id(999))],
+        "what is no id is not asked about, and nothing is said of it"
+    );
+    let is_host = |fact: &Fact<'_>| matches!(fact, Fact::Instance(host) if host.ec2_instance_id.as_deref() == Some(machine_id(140).as_str()));
+    assert!(told.found.iter().any(|it| is_host(&it.fact)));
+    let filter = format!("ec2InstanceId in ['{}', '{}']", machine_id(140), machine_id(999));
+    assert_eq!(*asked.lock().unwrap(), [filter.clone(), filter]);
+}

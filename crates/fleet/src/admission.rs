@@ -129,6 +129,7 @@ pub fn admit(fleet: &Fleet, observation: &Observation<'_>) -> Admission {
         Fact::TaskMissing { arn } => {
             known(Key::find_arn(&fleet.names, arn).and_then(|key| fleet.tasks.find(&key)).is_some())
         }
+        Fact::Unregistered { instance_id, .. } => known(fleet.find_machine(instance_id).is_some()),
         Fact::Cluster(_) | Fact::ClusterMissing { .. } => Admission::News,
         Fact::CapacityProvider(fact) => {
             let group = fleet.names.find(&format!("{}/{}", fact.place, fact.group));

@@ -36,6 +36,14 @@ pub enum Look {
         /// At most 100 container instance ARNs.
         arns: Vec<String>,
     },
+    /// ListContainerInstances with the filter `ec2InstanceId in […]`, and DescribeContainerInstances of what it names:
+    /// `Scope::Hosts`. Each machine is told as its host, or as [`Fact::Unregistered`](crate::observation::Fact::Unregistered).
+    Registrations {
+        /// Cluster ARN.
+        cluster: String,
+        /// At most 100 EC2 instance ids.
+        machines: Vec<String>,
+    },
     /// DescribeTasks, at most 100 ARNs of one cluster: `Scope::Tasks`.
     Tasks {
         /// Cluster ARN.

@@ -431,3 +431,28 @@ fn all_expectations_together_hold_only_together() {
         assert!(matches!(holds(&it, &fewer), Err(ActResult::Unfit { .. })), "without answer {left_out}");
     }
 }
+
+#[test]
+fn a_machine_that_never_registered_must_still_be_unknown_to_ecs() {
+    let expects = Expects { unregistered: true, ..Expects::default() };
+    let mut it = intent(Act::TerminateInGroup { shrink: false }, expects);
+    it.target.host = None;
+    let asked = Look::Registrations { cluster: CLUSTER.into(), machines: vec![MACHINE.into()] };
+    assert_eq!(it.rereads(), [asked]);
+    let unregistered = |cluster: &str, machine: &str| Fact::Unregistered {
+        cluster: cluster.to_owned().into(),
+        instance_id: machine.to_owned().into(),
+    };
+    assert_eq!(holds(&it, &[hosts(vec![unregistered(CLUSTER, MACHINE)])]), Ok(()));
+    let registered = host(HOST, InstanceStatus::Active, Some(true), Some(MACHINE));
+    let says = holds(&it, &[hosts(vec![registered.clone()])]).unwrap_err();
+    assert!(says.says().contains("has registered meanwhile: ECS says that it is ACTIVE"), "{}", says.says());
+    let both = [hosts(vec![unregistered(CLUSTER, MACHINE), registered])];
+    assert!(matches!(holds(&it, &both), Err(ActResult::Unfit { .. })), "who contradicts himself proves nothing");
+    let elsewhere = [hosts(vec![unregistered(CLUSTER, OTHER_MACHINE), unregistered("arn:c", MACHINE)])];
+    for silence in [&elsewhere[..], &[hosts(vec![])], &[]] {
+        assert!(matches!(holds(&it, silence), Err(ActResult::Unfit { .. })), "silence proves nothing");
+    }
+    let left = host(OTHER_HOST, InstanceStatus::Inactive, Some(false), Some(MACHINE));
+    assert_eq!(holds(&it, &[hosts(vec![left, unregistered(CLUSTER, MACHINE)])]), Ok(()));
+}

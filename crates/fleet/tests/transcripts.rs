@@ -391,6 +391,7 @@ fn words(effect: &Effect) -> String {
         Effect::Notify(notice) => format!("tell people ({:?}): {}", notice.severity, notice.text),
         Effect::Look(look) => match look {
             Look::Hosts { arns, .. } => format!("look at {} in ECS", arns.join(", ")),
+            Look::Registrations { machines, .. } => format!("ask ECS whether {} are hosts", machines.join(", ")),
             Look::Tasks { arns, .. } => format!("look at tasks {} in ECS", arns.join(", ")),
             Look::Machines { ids, .. } => format!("look at {} in EC2", ids.join(", ")),
             Look::Pings { ids, .. } => format!("look at {} in SSM", ids.join(", ")),
@@ -452,6 +453,7 @@ fn expected(intent: &Intent) -> String {
         (expects.runtime_impaired, "the runtime is impaired"),
         (expects.machine_gone, "the machine is gone"),
         (expects.machine_running, "the machine runs"),
+        (expects.unregistered, "ECS knows no host on it"),
         (expects.second_witness, "a second witness speaks against it"),
         (expects.draining, "it is draining"),
     ];

@@ -154,6 +154,10 @@ pub(super) fn failed(look: &Look, trouble: Trouble) -> LookFailure<'static> {
         Look::Hosts { cluster, arns } => {
             (Scope::Hosts { cluster: cluster.clone().into() }, format!("{} hosts of {cluster}", arns.len()))
         }
+        Look::Registrations { cluster, machines } => {
+            let what = format!("whether {} machines are hosts of {cluster}", machines.len());
+            (Scope::Hosts { cluster: cluster.clone().into() }, what)
+        }
         Look::Tasks { cluster, arns } => {
             (Scope::Tasks { cluster: cluster.clone().into() }, format!("{} tasks of {cluster}", arns.len()))
         }

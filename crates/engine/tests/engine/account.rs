@@ -141,6 +141,16 @@ impl Account {
                 });
                 (Scope::Hosts { cluster: cluster.clone().into() }, facts.collect())
             }
+            Look::Registrations { cluster, machines } => {
+                let (hosts, free) = (self.host_facts(), machines.iter());
+                let on = |id: &String, fact: &Fact<'_>| matches!(fact, Fact::Instance(host) if host.ec2_instance_id.as_deref() == Some(id.as_str()));
+                let free = free.filter(|id| !hosts.iter().any(|fact| on(id, fact)));
+                let free = free
+                    .map(|id| Fact::Unregistered { cluster: cluster.clone().into(), instance_id: id.clone().into() });
+                let facts = free.collect::<Vec<_>>();
+                let taken = hosts.into_iter().filter(|fact| machines.iter().any(|id| on(id, fact)));
+                (Scope::Hosts { cluster: cluster.clone().into() }, taken.chain(facts).collect())
+            }
             Look::Tasks { cluster, .. } => (Scope::Tasks { cluster: cluster.clone().into() }, Vec::new()),
             Look::Machines { place, ids } => {
                 let facts = ids.iter().map(|id| {
@@ -183,6 +193,7 @@ impl Cloud for Account {
     async fn look(&self, look: Look) -> Answer {
         let word = match &look {
             Look::Hosts { .. } => "hosts",
+            Look::Registrations { .. } => "registrations",
             Look::Tasks { .. } => "tasks",
             Look::Machines { .. } => "machines",
             Look::Pings { .. } => "pings",

@@ -213,7 +213,9 @@ impl Cloud for ScriptedCloud {
         self.looks.lock().unwrap().push(look.clone());
         assert!(!self.looks_panic, "the script says so");
         let scope = match look {
-            Look::Hosts { cluster, .. } => Scope::Hosts { cluster: cluster.into() },
+            Look::Hosts { cluster, .. } | Look::Registrations { cluster, .. } => {
+                Scope::Hosts { cluster: cluster.into() }
+            }
             Look::Tasks { cluster, .. } => Scope::Tasks { cluster: cluster.into() },
             Look::Machines { place, .. } => Scope::Machines(place.into()),
             Look::Pings { place, .. } => Scope::Pings(place.into()),

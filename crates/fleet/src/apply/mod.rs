@@ -88,6 +88,8 @@ impl Fleet {
             Fact::Subnet(fact) => self.apply_subnet(fact, road),
             Fact::Group(fact) => self.apply_group(fact, road.looked_at.unwrap_or(road.at)),
             Fact::Demand(fact) => self.apply_demand(fact, road.looked_at.unwrap_or(road.at)),
+            // It is asked for just before an act, and decides about that act alone.
+            Fact::Unregistered { .. } => {}
             Fact::ServiceAction(_) | Fact::Deployment(_) | Fact::LaunchFailed(_) | Fact::Unknown { .. } => {
                 if let Some(print) = crate::admission::content_print(observation) {
                     self.contents.remember(print);

@@ -95,6 +95,15 @@ pub enum Fact<'a> {
         #[serde(borrow)]
         arn: Text<'a>,
     },
+    /// ListContainerInstances, asked for this machine, named no container instance of it.
+    Unregistered {
+        /// The cluster's ARN.
+        #[serde(borrow)]
+        cluster: Text<'a>,
+        /// The EC2 instance id.
+        #[serde(borrow)]
+        instance_id: Text<'a>,
+    },
     /// ECS Container Instance Health Change, or `healthStatus` of a Describe.
     Health(#[serde(borrow)] HealthFact<'a>),
     /// A task: ECS Task State Change, or DescribeTasks.

@@ -168,6 +168,8 @@ pub struct Expects {
     pub machine_gone: bool,
     /// EC2 says that the machine is running.
     pub machine_running: bool,
+    /// ECS knows no host of the cluster on the machine.
+    pub unregistered: bool,
     /// A witness besides ECS speaks against the machine: its ping is lost or its status checks fail.
     pub second_witness: bool,
     /// The host takes no new tasks.
@@ -203,6 +205,10 @@ impl Intent {
                 && is_ec2_instance_id(machine)
             {
                 looks.push(Look::Machines { place: place.clone(), ids: vec![machine.clone()] });
+            }
+            if expects.unregistered && is_ec2_instance_id(machine) {
+                let (cluster, machines) = (self.target.cluster.clone(), vec![machine.clone()]);
+                looks.push(Look::Registrations { cluster, machines });
             }
             if expects.second_witness {
                 looks.push(Look::Pings { place: place.clone(), ids: vec![machine.clone()] });

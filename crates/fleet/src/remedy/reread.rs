@@ -28,6 +28,9 @@ pub fn holds(intent: &Intent, answers: &[Result<Sweep<'_>, LookFailure<'_>>]) ->
     if expects.group {
         seen.group_is_as_it_was()?;
     }
+    if expects.unregistered {
+        seen.machine_is_no_host()?;
+    }
     if expects.agent_away
         || expects.runtime_impaired
         || expects.draining
@@ -295,6 +298,29 @@ impl<'a> Seen<'a> {
             }
         }
         if heard { Ok(()) } else { unfit(self.unheard(Asked::Ec2, machine)) }
+    }
+
+    /// A machine that has registered after all is not what the intent is about.
+    fn machine_is_no_host(&self) -> Judged {
+        let machine = self.machine()?;
+        let mut heard = false;
+        for observation in self.facts() {
+            match &observation.fact {
+                Fact::Instance(host)
+                    if host.ec2_instance_id.as_deref() == Some(machine) && host.status != InstanceStatus::Inactive =>
+                {
+                    return unfit(format!(
+                        "{machine} has registered meanwhile: ECS says that it is {}",
+                        word(host.status)
+                    ));
+                }
+                Fact::Unregistered { cluster, instance_id } => {
+                    heard |= instance_id == machine && *cluster == self.intent.target.cluster;
+                }
+                _ => {}
+            }
+        }
+        if heard { Ok(()) } else { unfit(self.unheard(Asked::Ecs, machine)) }
     }
 
     /// One witness that speaks is enough; the other may be silent, but one must have spoken against the machine.

@@ -193,7 +193,12 @@ impl Fleet {
         };
         let machine = self.machine_below(subject);
         let away = host.is_some_and(|host| host.agent == Agent::Disconnected) && trouble == Trouble::AgentAway;
-        let expects = Expects { agent_away: away, runtime_impaired: trouble == Trouble::Runtime, ..Expects::default() };
+        let expects = Expects {
+            agent_away: away,
+            runtime_impaired: trouble == Trouble::Runtime,
+            unregistered: trouble == Trouble::NeverRegistered,
+            ..Expects::default()
+        };
         match step {
             Step::Evidence => {
                 if machine.is_none() {

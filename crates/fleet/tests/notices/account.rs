@@ -230,7 +230,7 @@ impl Account {
                 let found = ids.iter().map(|id| self.observed(fact(id), Source::Look)).collect();
                 self.answer(Scope::Pings(place.into()), found, false);
             }
-            Look::Groups { .. } | Look::Demand { .. } => {}
+            Look::Registrations { .. } | Look::Groups { .. } | Look::Demand { .. } => {}
             Look::Tasks { .. } => {}
         }
     }

@@ -232,6 +232,9 @@ pub fn observed(observation: &Observation<'_>) -> String {
             format!("{who}: {}, {agent}", word(&fact.status))
         }
         Fact::InstanceMissing { arn } => format!("{}: ECS does not know it", last(arn)),
+        Fact::Unregistered { cluster, instance_id } => {
+            format!("{instance_id}: ECS knows no host of {} on it", last(cluster))
+        }
         Fact::Health(fact) => format!("health check: {}", compact(fact)),
         Fact::Task(fact) => format!("task {}", last(&fact.arn)),
         Fact::TaskMissing { arn } => format!("task {}: ECS does not know it", last(arn)),

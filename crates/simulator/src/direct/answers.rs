@@ -49,6 +49,7 @@ pub fn sweep_and_audit(simulation: &mut Simulation, audit: bool, each: &mut dyn 
 pub fn look(simulation: &mut Simulation, look: &Look) -> Answered {
     match look {
         Look::Hosts { cluster, arns } => hosts(simulation, cluster, arns),
+        Look::Registrations { cluster, machines } => registrations(simulation, cluster, machines),
         Look::Tasks { cluster, arns } => tasks(simulation, cluster, arns),
         Look::Machines { place, ids } => some_machines(simulation, place, ids),
         Look::Pings { place, ids } => some_pings(simulation, place, ids),
@@ -193,6 +194,44 @@ fn hosts(simulation: &mut Simulation, cluster: &str, arns: &[String]) -> Answere
             Some(host) => describe(world, host, staleness, &mut found),
             None => found.push(Fact::InstanceMissing { arn: Text::Owned(arn.clone()) }),
         }
+    }
+    asking.answer(found, Source::Look, false)
+}
+
+/// Which of these machines are hosts of the cluster, and which are not.
+fn registrations(simulation: &mut Simulation, cluster: &str, machines: &[String]) -> Answered {
+    let scope = Scope::Hosts { cluster: Text::Owned(cluster.to_owned()) };
+    let known = simulation.world.find_cluster_arn(cluster);
+    let place = known.and_then(|id| simulation.world.cluster(id)).map_or(PlaceId(0), |found| found.place);
+    let mut asking = Asking { simulation, place, scope };
+    asking.call("ecs:ListContainerInstances", 1)?;
+    let hosts = match known.and_then(|id| asking.simulation.world.cluster(id)).filter(|found| found.active) {
+        Some(found) => found.hosts.clone(),
+        None => return Err(asking.failure(FailureKind::Gone, format!("there is no cluster {cluster}"))),
+    };
+    let staleness = asking.simulation.staleness();
+    let world = &asking.simulation.world;
+    let on = |text: &str| {
+        let machine = world.find_machine(text);
+        let fits = |host: &&HostId| {
+            world.host(**host).is_some_and(|found| Some(found.machine) == machine)
+                && world.host_as_of(**host, staleness).is_some_and(|state| state.status != HostStatus::Inactive)
+        };
+        hosts.iter().filter(fits).copied().collect::<Vec<_>>()
+    };
+    let listed: Vec<(&String, Vec<HostId>)> = machines.iter().map(|text| (text, on(text))).collect();
+    let mut found = Vec::new();
+    let mut any = false;
+    for (machine, hosts) in &listed {
+        if hosts.is_empty() {
+            let (cluster, instance_id) = (Text::Owned(cluster.to_owned()), Text::Owned((*machine).clone()));
+            found.push(Fact::Unregistered { cluster, instance_id });
+        }
+        any |= !hosts.is_empty();
+        hosts.iter().for_each(|host| describe(world, *host, staleness, &mut found));
+    }
+    if any {
+        asking.call("ecs:DescribeContainerInstances", 1)?;
     }
     asking.answer(found, Source::Look, false)
 }

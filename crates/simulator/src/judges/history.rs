@@ -79,8 +79,8 @@ pub struct Then {
     pub status: String,
     /// `agentConnected`.
     pub connected: bool,
-    /// The machine has a registration that is not INACTIVE.
-    pub registered: bool,
+    /// Since when the machine has a registration that is not INACTIVE.
+    pub machine_registered_at: Option<Moment>,
     /// The machine runs.
     pub runs: bool,
     /// The machine is terminated or forgotten.

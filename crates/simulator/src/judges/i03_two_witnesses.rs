@@ -17,6 +17,9 @@ const DECIDED_FRESH_MS: i64 = 95_000;
 /// I3's half minute, and the time the calls between the reading and the act take.
 const ACTED_FRESH_MS: i64 = 35 * SECOND;
 
+/// How long the answers before a call are on their way at most, that to the first of them included.
+const ANSWERED_MS: i64 = 30 * SECOND;
+
 /// How long the word of a host whose agent was restarted in vain counts.
 const UNHEALED_COUNTS_MS: i64 = HOUR;
 
@@ -99,7 +102,11 @@ fn judge_call(history: &History, call: &Call, conditions: &Conditions) -> Vec<Vi
     }
     // Of a machine that never registered, the group says that it is in service and ECS that it does not know it.
     if host.is_empty() {
-        if call.then.registered {
+        if !heard(machine, &["registrations"], true) {
+            wrong(format!("{what}, and ECS was not asked within half a minute whether it is a host"));
+        }
+        // What registers between the answer and the call nobody can know.
+        if call.then.machine_registered_at.is_some_and(|at| call.at.since(at) > ANSWERED_MS + conditions.stale_ms) {
             wrong(format!("{what}, which has registered meanwhile"));
         }
         return found;
@@ -137,5 +144,22 @@ mod tests {
         assert_eq!(judge(vec![seen(90_000, "arn:h", "hosts"), seen(91_000, "i-1", "pings")]), 0);
         assert_eq!(judge(vec![seen(90_000, "arn:h", "hosts")]), 1);
         assert_eq!(judge(vec![seen(30_000, "arn:h", "hosts"), seen(91_000, "i-1", "pings")]), 1);
+    }
+
+    #[test]
+    fn a_machine_that_never_registered_is_ended_only_when_ecs_was_asked_for_it_and_did_not_know_it() {
+        let intent = json!({"case": 1, "remedy": "replace", "act": {"terminate-in-group": {"shrink": false}},
+            "token": "t", "expects": {"unregistered": true}, "target": {"host": null, "machine": "i-1"}});
+        let judge = |asked_at: i64, registered_at: Option<i64>| {
+            let then = Then { machine_registered_at: registered_at.map(Moment), ..Then::default() };
+            let call = Call { at: Moment(100_000), by: 0, intent: intent.clone(), again: false, then, ended: None };
+            let seen = Seen { at: Moment(asked_at), by: 0, id: "i-1".into(), kind: "registrations", against: true };
+            let history = History { seen: vec![seen], calls: vec![call], ..History::default() };
+            super::judge(&World::new(1, Moment(0)), &history, &Conditions::default()).len()
+        };
+        assert_eq!(judge(99_000, None), 0);
+        assert_eq!(judge(60_000, None), 1, "asked too long ago");
+        assert_eq!(judge(99_000, Some(99_500)), 0, "it registers while the answer is on its way");
+        assert_eq!(judge(99_000, Some(60_000)), 1);
     }
 }

@@ -38,7 +38,7 @@ pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
         if mode == "approve" && !approved(history, call) {
             wrong("nobody has approved it".to_owned());
         }
-        if let Some(who) = paused(history, &life.cluster, call.at) {
+        if let Some(who) = paused(history, conditions, &life.cluster, call.at) {
             wrong(format!("{who}: the kill switch is on"));
         }
         // What has begun is brought to its end, so only the first call of a remedy is bound to a window.
@@ -69,7 +69,7 @@ fn approved(history: &History, call: &Call) -> bool {
 }
 
 /// The last word on a cluster and on everything: a pause that was neither resumed nor has run out.
-fn paused(history: &History, cluster: &str, at: Moment) -> Option<String> {
+fn paused(history: &History, conditions: &Conditions, cluster: &str, at: Moment) -> Option<String> {
     let mut holds: Vec<(Option<String>, Option<Moment>)> = Vec::new();
     for (asked, act) in granted(history) {
         if asked > at.plus(-EFFECTIVE_MS) {
@@ -77,7 +77,7 @@ fn paused(history: &History, cluster: &str, at: Moment) -> Option<String> {
         }
         let of = |request: &serde_json::Value| request["cluster"].as_str().map(|it| last(it).to_owned());
         if let Some(pause) = act.request.get("pause") {
-            let until = pause["secs"].as_i64().map(|secs| asked.plus(secs * 1000));
+            let until = pause["secs"].as_i64().map(|secs| asked.plus(conditions.shortened(history, secs * 1000)));
             holds.retain(|(which, _)| *which != of(pause));
             holds.push((of(pause), until));
         }
@@ -105,7 +105,8 @@ fn protected(history: &History, call: &Call, life: &CaseLife, conditions: &Condi
             names.iter().any(|name| !name.is_empty() && *name == subject).then_some(subject)
         };
         if let Some(subject) = act.request.get("protect").and_then(subject) {
-            held = Some((subject, act.request["protect"]["secs"].as_i64().map(|secs| asked.plus(secs * 1000))));
+            let secs = act.request["protect"]["secs"].as_i64();
+            held = Some((subject, secs.map(|secs| asked.plus(conditions.shortened(history, secs * 1000)))));
         }
         if let Some(subject) = act.request.get("unprotect").and_then(subject)
             && held.as_ref().is_some_and(|(held, _)| *held == subject)
@@ -211,6 +212,15 @@ mod tests {
         assert_eq!(judge(&history(70_500, pause), &conditions).len(), 0);
         let elsewhere = json!({"pause": {"cluster": "dev", "secs": null}});
         assert_eq!(judge(&history(11_500, elsewhere), &conditions).len(), 0);
+    }
+
+    #[test]
+    fn a_pause_ends_earlier_by_a_clock_that_was_set_forward() {
+        let ahead =
+            Conditions { policy: Plain(json!({"mode": "act"})), clock_ahead_ms: 90_000, ..Conditions::default() };
+        let pause = json!({"pause": {"cluster": null, "secs": 2_200}});
+        assert_eq!(judge(&history(10_000 + 2_109_000, pause.clone()), &ahead).len(), 1);
+        assert_eq!(judge(&history(10_000 + 2_111_000, pause), &ahead).len(), 0);
     }
 
     #[test]

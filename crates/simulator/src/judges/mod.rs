@@ -104,6 +104,8 @@ pub struct Conditions {
     pub calls_unreliable: bool,
     /// The observer's clock was set forward or back.
     pub clock_stepped: bool,
+    /// By how much it was set forward, all steps together.
+    pub clock_ahead_ms: i64,
     /// Reads showed the world as it was up to so long ago.
     pub stale_ms: i64,
     /// How long no muster was there, or could write its journal, at most.
@@ -117,6 +119,13 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// How long a wait of so many milliseconds lasts at least. A clock that was set forward is caught up with by a tenth of the
+    /// time that passes, and by an observer who has begun anew at once: how long it was away, only the clock can tell it.
+    pub fn shortened(&self, history: &History, wait_ms: i64) -> i64 {
+        let all_at_once = wait_ms - self.clock_ahead_ms.max(0);
+        if history.crashes.is_empty() { all_at_once.max(wait_ms * 10 / 11) } else { all_at_once.max(0) }
+    }
+
     /// Whether the times of pages can be held against muster.
     pub fn pages_judged(&self) -> bool {
         !self.clock_stepped && (!self.receivers_unreliable || self.healed.is_some())

@@ -295,6 +295,7 @@ fn arrived(at: Moment, by: u8, page: &Page) -> Arrived {
 fn asked(at: Moment, by: u8, look: &Look) -> Looked {
     let (kind, of, ids) = match look {
         Look::Hosts { cluster, arns } => ("hosts", cluster, arns),
+        Look::Registrations { cluster, machines } => ("registrations", cluster, machines),
         Look::Tasks { cluster, arns } => ("tasks", cluster, arns),
         Look::Machines { place, ids } => ("machines", place, ids),
         Look::Pings { place, ids } => ("pings", place, ids),
@@ -312,6 +313,7 @@ fn told(fact: &observation::Fact<'_>) -> Option<(&'static str, String, bool)> {
     Some(match fact {
         Fact::Instance(host) => ("hosts", host.arn.to_string(), host.agent_connected == Some(false)),
         Fact::InstanceMissing { arn } => ("hosts", arn.to_string(), true),
+        Fact::Unregistered { instance_id, .. } => ("registrations", instance_id.to_string(), true),
         Fact::Ec2State { instance_id, state } => {
             ("machines", instance_id.to_string(), !matches!(state, Ec2State::Running | Ec2State::Pending))
         }
@@ -347,7 +349,8 @@ fn then(world: &World, intent: &Intent, since: Moment) -> Then {
     let Some((id, found)) = machine.and_then(|id| Some((id, world.machine(id)?))) else { return then };
     then.scale_in_protected = found.protected;
     let own = found.host.and_then(|host| world.host(host));
-    then.registered = own.is_some_and(|host| host.said.status != HostStatus::Inactive);
+    let own = own.filter(|host| host.said.status != HostStatus::Inactive);
+    then.machine_registered_at = own.map(|host| host.registered_at);
     then.runs = found.state == MachineState::Running;
     then.gone = found.state == MachineState::Terminated;
     let lost = found.ping(world.now).is_some_and(|ping| !ping.online);

@@ -114,6 +114,7 @@ fn live_through(story: &Story) -> Lived {
         events_unreliable: !story.events.is_empty() || faulty(story, "events"),
         calls_unreliable: story.api.keys().any(|it| *it != "unlimited") || faulty(story, "api"),
         clock_stepped: !story.clock_steps.is_empty(),
+        clock_ahead_ms: story.clock_steps.iter().map(|(_, ms)| (*ms).max(0)).sum(),
         stale_ms: story.api.get("stale-secs").map_or(0, |secs| *secs as i64 * 1000),
         receivers_unreliable: !story.sink.is_empty(),
         down_ms: down_ms(story),
