@@ -366,7 +366,7 @@ async fn a_machine_is_told_as_its_host_or_as_unregistered_even_where_filters_are
         Script::json(json!({"containerInstanceArns": arns, "nextToken": (to < 150).then(|| to.to_string())}))
     });
     let serving = answers.serve().await;
-    let cloud = connect(settings(serving.url.clone())).await.unwrap();
+    let cloud = connect(settings(serving.url())).await.unwrap();
     let cluster = format!("arn:aws:ecs:eu-central-1:{BASE}:cluster/one");
     let machines = vec![machine_id(140), machine_id(999), "i-0'] or [".to_owned()];
     let look = Look::Registrations { cluster: cluster.clone(), machines };

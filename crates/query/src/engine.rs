@@ -107,8 +107,8 @@ impl Engine {
         self.shared.state.runtime_env()
     }
 
-    /// The threads of queries.
-    pub(crate) fn handle(&self) -> Option<tokio::runtime::Handle> {
+    /// The threads of queries: also for what takes as long as they do, such as writing their rows.
+    pub fn threads(&self) -> Option<tokio::runtime::Handle> {
         self.shared.threads.as_ref().map(|threads| threads.handle().clone())
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`engine`] | what queries may use, all together |
 //! | [`run`] | a query from its text to its rows |
+//! | `glimpse` | what is shown of a long query at once |
 //! | [`result`], [`statistics`] | what comes out, and what it cost |
 //! | [`kind`], `cells` | the types of columns, and values out of them |
 //! | `plan` | from commands to a plan |
@@ -25,6 +26,7 @@ pub mod engine;
 pub mod error;
 mod explain;
 pub mod export;
+mod glimpse;
 pub mod kind;
 pub mod lookup;
 mod operation;

@@ -10,7 +10,7 @@ use datafusion::{
     logical_expr::LogicalPlan,
     physical_plan::{ExecutionPlan, execute_stream},
 };
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use insights::{
     Checked,
     ast::{Expr, ExprKind, Place, Query, Verb},
@@ -25,6 +25,7 @@ use crate::{
     cells::Cells,
     engine::Engine,
     error::QueryFailed,
+    glimpse,
     lookup::Table,
     operation::{Setting, Subquery},
     plan::{Output, Planned, Planner},
@@ -78,9 +79,17 @@ struct Seen {
 struct Rows {
     outputs: Vec<Output>,
     batches: Vec<RecordBatch>,
+    /// What the newest records alone give; shown until there are rows of all of them.
+    glimpse: Vec<RecordBatch>,
     plan: Option<Arc<dyn ExecutionPlan>>,
     held: Held,
     approximate_within: Option<f64>,
+}
+
+impl Rows {
+    fn statistics(&self) -> Statistics {
+        self.plan.as_ref().map_or_else(Statistics::default, |it| statistics::of_plan(it, self.held))
+    }
 }
 
 impl Seen {
@@ -90,7 +99,8 @@ impl Seen {
 }
 
 impl Running {
-    /// The rows that were found so far: all of them when it has ended, and until then those that are certain to stay.
+    /// The rows that were found so far: all of them when it has ended. Until then those that are certain to stay, or, as long
+    /// as there are none, what the newest records alone give: rows that sum up or come in another order than time may change.
     ///
     /// # Errors
     /// If it ended with an error.
@@ -101,12 +111,18 @@ impl Running {
         Ok(self.result())
     }
 
+    /// What it has read so far.
+    pub fn statistics(&self) -> Statistics {
+        self.shared.rows().statistics()
+    }
+
     fn result(&self) -> QueryResult {
         let rows = self.shared.rows();
+        let glimpsed = rows.batches.is_empty() && !self.has_ended();
         QueryResult {
             outputs: rows.outputs.clone(),
-            batches: rows.batches.clone(),
-            statistics: rows.plan.as_ref().map_or_else(Statistics::default, |it| statistics::of_plan(it, rows.held)),
+            batches: if glimpsed { rows.glimpse.clone() } else { rows.batches.clone() },
+            statistics: rows.statistics(),
             approximate_within: rows.approximate_within,
             rules: self.setting.rules.clone(),
         }
@@ -115,6 +131,15 @@ impl Running {
     /// Whether it has ended, well or not.
     pub fn has_ended(&self) -> bool {
         self.ended.borrow().is_some()
+    }
+
+    /// Comes when it has ended, well or not. Waiting keeps nothing running.
+    pub fn end(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ended = self.ended.clone();
+        async move {
+            // Whoever should tell of the end is gone: it was stopped.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
     }
 
     /// Stops it; its result is [`QueryFailed::Stopped`], unless it had ended before.
@@ -152,12 +177,20 @@ impl Engine {
     /// # Errors
     /// If the text is no query, or too many others are running. What is found out later is told by [`Running`].
     pub fn run(&self, request: Request) -> Result<Running, QueryFailed> {
+        let checked = insights::compile(&request.text, &self.shared.config.rules)?;
+        self.run_checked(request, checked)
+    }
+
+    /// Begins to run a query whose text was read and checked already.
+    ///
+    /// # Errors
+    /// If too many others are running.
+    pub fn run_checked(&self, request: Request, checked: Checked) -> Result<Running, QueryFailed> {
         let rules = &self.shared.config.rules;
-        let checked = insights::compile(&request.text, rules)?;
         let Ok(place) = Arc::clone(&self.shared.places).try_acquire_owned() else {
             return Err(QueryFailed::Busy { running: self.shared.config.queries_max });
         };
-        let Some(threads) = self.handle() else {
+        let Some(threads) = self.threads() else {
             return Err(QueryFailed::Stopped);
         };
         let setting = Arc::new(request.setting(rules));
@@ -190,6 +223,12 @@ impl Engine {
             rows.held = held(&request.groups);
             rows.approximate_within = planned.approximate_within();
         }
+        if let Some(newest) = glimpse::of(&request, checked) {
+            match self.all(&newest, checked).await {
+                Ok(batches) => seen.rows().glimpse = batches,
+                Err(error) => tracing::debug!(%error, "the newest records alone gave nothing; all of them are read"),
+            }
+        }
         let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|error| self.failed(&error))?;
@@ -198,6 +237,15 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// All rows of a request, at once.
+    async fn all(&self, request: &Request, checked: &Checked) -> Result<Vec<RecordBatch>, QueryFailed> {
+        let setting = Arc::new(request.setting(&self.shared.config.rules));
+        let planned = self.planned(request, checked, &setting).await?;
+        let plan = self.physical(&planned.plan).await?;
+        let stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
+        stream.try_collect().await.map_err(|error| self.failed(&error))
     }
 
     pub(crate) fn failed(&self, error: &datafusion::error::DataFusionError) -> QueryFailed {
@@ -316,7 +364,7 @@ pub(crate) fn held(groups: &[Group]) -> Held {
 }
 
 /// The subqueries of a query, those of queries inside of it included.
-fn subqueries(query: &Query) -> Vec<&Query> {
+pub(crate) fn subqueries(query: &Query) -> Vec<&Query> {
     let mut found = Vec::new();
     for command in &query.commands {
         let exprs: Vec<&Expr> = match &command.verb {

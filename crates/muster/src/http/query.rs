@@ -154,7 +154,7 @@ impl Asked {
             let told = Instant::now();
             while !running.has_ended() {
                 if told.elapsed() >= TELL_EVERY {
-                    let scanned = running.so_far().map_or(0, |it| it.statistics.records_scanned);
+                    let scanned = running.statistics().records_scanned;
                     return Some(line(&Told::Running { scanned, held: self.held }));
                 }
                 tokio::time::sleep(LOOK_EVERY).await;

@@ -123,7 +123,7 @@ async fn perform(asking: &Asking<'_>, operation: &str, request_id: &str) -> Resu
         "GetLogRecord" => record::get(asking).await,
         "GetLogGroupFields" => record::fields(asking).await,
         "StartQuery" => queries::start(asking, request_id).await,
-        "GetQueryResults" => queries::results(asking),
+        "GetQueryResults" => queries::results(asking).await,
         "StopQuery" => queries::stop(asking),
         "DescribeQueries" => queries::describe(asking),
         "PutQueryDefinition" => definitions::put(asking),

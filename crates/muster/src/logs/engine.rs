@@ -1,8 +1,11 @@
 //! muster's own engine, as the API sees it.
 
+use std::sync::{Arc, OnceLock};
+
 use async_trait::async_trait;
-use query::{Engine, QueryFailed, Request, pointer::Pointer};
+use query::{Engine, QueryFailed, QueryResult, Request, pointer::Pointer};
 use telemetry::store::Store;
+use tokio::runtime::Handle;
 
 use super::port::{LogsError, Order, Pointed, Queries, Results, Running, Stage, Statistics};
 
@@ -22,7 +25,7 @@ impl StoreQueries {
 
 #[async_trait]
 impl Queries for StoreQueries {
-    async fn start(&self, order: Order) -> Result<Box<dyn Running>, LogsError> {
+    async fn start(&self, order: Order) -> Result<Arc<dyn Running>, LogsError> {
         let groups = self.store.snapshot(&order.groups)?;
         // Queries inside of this one may name further groups; whoever names none pays for none.
         let inner = order.text.to_ascii_lowercase().matches("source").count()
@@ -44,12 +47,12 @@ impl Queries for StoreQueries {
             limit: order.limit,
             ..Request::default()
         };
-        let running = self.engine.run(request).map_err(|error| match error {
+        let running = self.engine.run_checked(request, order.checked).map_err(|error| match error {
             QueryFailed::Busy { .. } => LogsError::Limit(error.to_string()),
             QueryFailed::Malformed(_) | QueryFailed::Refused(_) => LogsError::Invalid(error.to_string()),
             other => LogsError::Unavailable(other.to_string()),
         })?;
-        Ok(Box::new(EngineQuery { running }))
+        Ok(Arc::new(EngineQuery::new(running, self.engine.threads().as_ref())))
     }
 
     fn pointed(&self, pointer: &str) -> Option<Pointed> {
@@ -60,44 +63,78 @@ impl Queries for StoreQueries {
 }
 
 struct EngineQuery {
-    running: query::Running,
+    running: Arc<query::Running>,
+    /// Once it is over: how it ended, and what it has left.
+    over: Arc<OnceLock<(Stage, Arc<Results>)>>,
+}
+
+impl EngineQuery {
+    /// Its rows are written on the threads of queries as soon as it ends: whoever asks for them finds them.
+    fn new(running: query::Running, threads: Option<&Handle>) -> Self {
+        let (running, over) = (Arc::new(running), Arc::new(OnceLock::new()));
+        let (end, of_task, left) = (running.end(), Arc::clone(&running), Arc::clone(&over));
+        let write = async move {
+            end.await;
+            let ended = of_task.so_far();
+            let stage = match &ended {
+                // One that was stopped tells no end.
+                Ok(_) if !of_task.has_ended() => Stage::Cancelled,
+                Ok(_) => Stage::Complete,
+                Err(QueryFailed::Stopped) => Stage::Cancelled,
+                Err(QueryFailed::Time { .. }) => Stage::Timeout,
+                Err(_) => Stage::Failed,
+            };
+            let _ = left.set((stage, Arc::new(results(ended))));
+        };
+        if let Some(threads) = threads {
+            threads.spawn(write);
+        }
+        Self { running, over }
+    }
+}
+
+impl Drop for EngineQuery {
+    fn drop(&mut self) {
+        self.running.stop();
+    }
 }
 
 impl Running for EngineQuery {
     fn stage(&self) -> Stage {
-        if !self.running.has_ended() {
-            return Stage::Running;
-        }
-        match self.running.so_far() {
-            Ok(_) => Stage::Complete,
-            Err(QueryFailed::Stopped) => Stage::Cancelled,
-            Err(QueryFailed::Time { .. }) => Stage::Timeout,
-            Err(_) => Stage::Failed,
+        self.over.get().map_or(Stage::Running, |(stage, _)| *stage)
+    }
+
+    fn results(&self) -> Arc<Results> {
+        match self.over.get() {
+            Some((_, results)) => Arc::clone(results),
+            None => Arc::new(results(self.running.so_far())),
         }
     }
 
-    fn results(&self) -> Results {
-        let failed = |error: QueryFailed| Results { failure: Some(error.to_string()), ..Results::default() };
-        let result = match self.running.so_far() {
-            Ok(result) => result,
-            Err(error) => return failed(error),
-        };
-        let told = result.statistics;
-        let statistics = Statistics {
-            records_matched: told.records_matched as f64,
-            records_scanned: told.records_scanned as f64,
-            bytes_scanned: told.bytes_scanned as f64,
-            estimated_records_skipped: told.estimated_records_skipped as f64,
-            estimated_bytes_skipped: told.estimated_bytes_skipped as f64,
-            groups_scanned: told.log_groups_scanned as f64,
-        };
-        match result.rows() {
-            Ok(rows) => Results { rows, statistics, failure: None },
-            Err(error) => failed(error),
-        }
+    fn statistics(&self) -> Statistics {
+        figures(self.running.statistics())
     }
 
     fn stop(&self) {
         self.running.stop();
+    }
+}
+
+fn results(found: Result<QueryResult, QueryFailed>) -> Results {
+    let failed = |error: QueryFailed| Results { failure: Some(error.to_string()), ..Results::default() };
+    match found.and_then(|result| Ok((result.rows()?, figures(result.statistics)))) {
+        Ok((rows, statistics)) => Results { rows, statistics, failure: None },
+        Err(error) => failed(error),
+    }
+}
+
+fn figures(told: query::statistics::Statistics) -> Statistics {
+    Statistics {
+        records_matched: told.records_matched as f64,
+        records_scanned: told.records_scanned as f64,
+        bytes_scanned: told.bytes_scanned as f64,
+        estimated_records_skipped: told.estimated_records_skipped as f64,
+        estimated_bytes_skipped: told.estimated_bytes_skipped as f64,
+        groups_scanned: told.log_groups_scanned as f64,
     }
 }

@@ -1,5 +1,7 @@
 //! What the API needs of whatever keeps logs, and of whatever runs queries.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use insights::Checked;
 use telemetry::event::Event;
@@ -186,12 +188,23 @@ pub struct Results {
     pub failure: Option<String>,
 }
 
+impl Results {
+    /// About how much memory the rows take.
+    pub fn bytes(&self) -> usize {
+        let cell = |(field, value): &(String, String)| field.len() + value.len() + 48;
+        self.rows.iter().map(|row| 24 + row.iter().map(cell).sum::<usize>()).sum()
+    }
+}
+
 /// A query that was started.
 pub trait Running: Send + Sync {
     /// How far it is.
     fn stage(&self) -> Stage;
-    /// What there is of it: of a running query the rows so far, of which later ones may take the place.
-    fn results(&self) -> Results;
+    /// What there is of it: of a running query the rows so far, of which later ones may take the place. Those are written for
+    /// the asking, which takes a while; those of a query that is over are at hand.
+    fn results(&self) -> Arc<Results>;
+    /// What was looked at so far.
+    fn statistics(&self) -> Statistics;
     /// Stops it.
     fn stop(&self);
 }
@@ -214,7 +227,7 @@ pub trait Queries: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be begun.
-    async fn start(&self, order: Order) -> Result<Box<dyn Running>, LogsError>;
+    async fn start(&self, order: Order) -> Result<Arc<dyn Running>, LogsError>;
 
     /// Reads a pointer that was in its results; `None` for what is none.
     fn pointed(&self, pointer: &str) -> Option<Pointed>;

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use muster::logs::port::{
-    Class, GroupInfo, Logs, LogsError, Order, Place, Pointed, Put, Queries, Results, Running, Stage, StoredEvent,
-    StreamInfo, Wanted,
+    Class, GroupInfo, Logs, LogsError, Order, Place, Pointed, Put, Queries, Results, Running, Stage, Statistics,
+    StoredEvent, StreamInfo, Wanted,
 };
 use telemetry::event::Event;
 
@@ -158,8 +158,12 @@ impl Running for ScriptedQuery {
         self.state.lock().unwrap().0.unwrap_or(Stage::Running)
     }
 
-    fn results(&self) -> Results {
-        self.state.lock().unwrap().1.clone()
+    fn results(&self) -> Arc<Results> {
+        Arc::new(self.state.lock().unwrap().1.clone())
+    }
+
+    fn statistics(&self) -> Statistics {
+        self.state.lock().unwrap().1.statistics
     }
 
     fn stop(&self) {
@@ -169,9 +173,9 @@ impl Running for ScriptedQuery {
 
 #[async_trait]
 impl Queries for Scripted {
-    async fn start(&self, order: Order) -> Result<Box<dyn Running>, LogsError> {
+    async fn start(&self, order: Order) -> Result<Arc<dyn Running>, LogsError> {
         self.orders.lock().unwrap().push(order);
-        Ok(Box::new(ScriptedQuery { state: self.state.clone(), stopped: self.stopped.clone() }))
+        Ok(Arc::new(ScriptedQuery { state: self.state.clone(), stopped: self.stopped.clone() }))
     }
 
     fn pointed(&self, pointer: &str) -> Option<Pointed> {

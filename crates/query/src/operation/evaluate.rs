@@ -6,7 +6,7 @@ use std::{
 };
 
 use arrow::array::ArrayRef;
-use datafusion::common::Result;
+use datafusion::common::{Result, resources_datafusion_err};
 use insights::{
     ast::{Expr, Path, Query, Verb},
     evaluate::{Row, evaluate},
@@ -24,6 +24,10 @@ use crate::{
 
 /// How many different texts of a batch are remembered with their results.
 const REMEMBERED_MAX: usize = 4_096;
+
+/// How many bytes the texts, lists and maps that are computed for one batch may have together. They are in no account of
+/// memory until a step keeps them; texts that double with each command would fill the machine before.
+const BATCH_BYTES_MAX: usize = 64 << 20;
 
 /// An expression whose fields are called `$0`, `$1` and so on, after the arguments.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,27 +67,49 @@ impl Evaluation {
         let cells = arguments.iter().map(|array| Cells::of(array.as_ref())).collect::<Result<Vec<_>>>()?;
         let at =
             |row| evaluate(&self.expr, &At { cells: &cells, row, evaluation: self, rules: &context.rules }, &context);
+        let mut bytes = 0;
+        let mut counted = |value: Value| {
+            bytes += bytes_of(&value);
+            if bytes > BATCH_BYTES_MAX { Value::Null } else { value }
+        };
         // Texts of logs repeat: what was computed for one need not be computed again.
-        if let [one] = cells.as_slice()
+        let column = if let [one] = cells.as_slice()
             && one.is_text()
         {
             let mut remembered: HashMap<Option<&str>, Value, foldhash::fast::RandomState> = HashMap::default();
-            return Ok(cells::column(
-                self.result,
-                (0..rows).map(|row| {
-                    let text = one.text(row);
-                    if let Some(value) = remembered.get(&text) {
-                        return value.clone();
-                    }
-                    let value = at(row);
-                    if remembered.len() < REMEMBERED_MAX {
-                        remembered.insert(text, value.clone());
-                    }
-                    value
-                }),
+            let each = (0..rows).map(|row| {
+                let text = one.text(row);
+                if let Some(value) = remembered.get(&text) {
+                    return counted(value.clone());
+                }
+                let value = counted(at(row));
+                if remembered.len() < REMEMBERED_MAX {
+                    remembered.insert(text, value.clone());
+                }
+                value
+            });
+            cells::column(self.result, each)
+        } else {
+            cells::column(self.result, (0..rows).map(|row| counted(at(row))))
+        };
+        if bytes > BATCH_BYTES_MAX {
+            let expr = self.expr.to_string();
+            let shown: String = expr.chars().take(80).collect();
+            return Err(resources_datafusion_err!(
+                "`{shown}` makes texts of more than {BATCH_BYTES_MAX} bytes for {rows} rows"
             ));
         }
-        Ok(cells::column(self.result, (0..rows).map(at)))
+        Ok(column)
+    }
+}
+
+/// How many bytes a value has beside itself.
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(list) => list.iter().map(|it| 16 + bytes_of(it)).sum(),
+        Value::Map(map) => map.iter().map(|(name, it)| 16 + name.len() + bytes_of(it)).sum(),
+        _ => 0,
     }
 }
 

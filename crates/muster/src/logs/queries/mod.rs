@@ -9,6 +9,7 @@ mod groups;
 pub mod registry;
 
 use insights::{
+    Checked,
     ast::Instant,
     limits::{QUERY_CHARS_MAX, ROWS_MAX},
     period::{Period, Unit},
@@ -47,7 +48,7 @@ pub(super) async fn start(asking: &Asking<'_>, failed_id: &str) -> Result<Value,
     let text = request::required(body, "queryString")?;
     request::no_longer_than(text, "queryString", QUERY_CHARS_MAX)?;
     let limit = request::int(body, "limit")?.map(|_| request::count(body, "limit", 1, ROWS_MAX as i64)).transpose()?;
-    let checked = insights::compile(text, &Rules::default()).map_err(|error| ApiError::malformed(&error))?;
+    let checked = compiled(text.to_owned()).await?;
     let source = checked.query.source.as_ref();
     let secs = |member: &str| -> Result<i64, ApiError> {
         let told = request::natural(body, member)?;
@@ -83,6 +84,13 @@ pub(super) async fn start(asking: &Asking<'_>, failed_id: &str) -> Result<Value,
     Ok(json!({ "queryId": id }))
 }
 
+/// Reads and checks a query, away from the threads that watch the fleet: its regular expressions may be large.
+async fn compiled(text: String) -> Result<Checked, ApiError> {
+    let compiled = tokio::task::spawn_blocking(move || insights::compile(&text, &Rules::default())).await;
+    let compiled = compiled.map_err(|error| ApiError::unavailable(format!("the query could not be read: {error}")))?;
+    compiled.map_err(|error| ApiError::malformed(&error))
+}
+
 /// Months and what is made of them have the lengths of the usual ones.
 fn length_ms(period: Period) -> i64 {
     const DAY_MS: i64 = 86_400_000;
@@ -100,7 +108,7 @@ fn unknown(id: &str) -> ApiError {
     ApiError::not_found(format!("Query with ID '{id}' does not exist"))
 }
 
-pub(super) fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
+pub(super) async fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
     let body = asking.body;
     let id = request::required(body, "queryId")?;
     let count = request::count(body, "maxItems", PAGE as usize, PAGE)?;
@@ -108,7 +116,7 @@ pub(super) fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
     let list = format!("GetQueryResults {id}");
     let from = token.map(|token| token::read(&list, token)?.parse::<usize>().map_err(|_| token::invalid()));
     let from = from.transpose()?.unwrap_or(0);
-    let found = asking.api.queries.results(id, asking.now_ms).ok_or_else(|| unknown(id))?;
+    let found = asking.api.queries.results(id, asking.now_ms).await.ok_or_else(|| unknown(id))?;
     let rows: Vec<Value> = found.results.rows.iter().skip(from).take(count).map(written).collect();
     let mut answer = json!({
         "queryLanguage": "CWLI",
@@ -121,7 +129,7 @@ pub(super) fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
     if found.stage.is_over() && found.results.rows.len() > next {
         answer["nextToken"] = token::of(&list, &next.to_string()).into();
     }
-    if let Some(why) = found.results.failure {
+    if let Some(why) = found.results.failure.as_deref() {
         tracing::warn!(id, why, "a query has failed");
         // AWS says no more than Failed; whoever reads the answer itself is told why.
         answer["failureReason"] = why.into();

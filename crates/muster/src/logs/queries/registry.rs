@@ -59,12 +59,13 @@ pub struct Found {
     /// How far it is.
     pub stage: Stage,
     /// What there is.
-    pub results: Results,
+    pub results: Arc<Results>,
 }
 
 /// A query under way, or what it has left.
+#[derive(Clone)]
 enum Work {
-    Going(Box<dyn Running>),
+    Going(Arc<dyn Running>),
     Over(Stage, Arc<Results>),
 }
 
@@ -75,6 +76,8 @@ struct Entry {
     lasted: Duration,
     bytes: usize,
     work: Work,
+    /// It was stopped, and why; it may take a moment until it is over.
+    stopped_as: Option<Stage>,
 }
 
 /// Queries, and what runs them.
@@ -121,19 +124,30 @@ impl Registry {
             lasted: Duration::ZERO,
             bytes: 0,
             work: Work::Going(running),
+            stopped_as: None,
         };
         self.open().push_back(entry);
         Ok(())
     }
 
     /// Where a query stands; `None` for one that is not remembered.
-    pub(super) fn results(&self, id: &str, now_ms: i64) -> Option<Found> {
-        let entries = self.settled(now_ms);
-        let entry = entries.iter().find(|entry| entry.id == id)?;
-        Some(match &entry.work {
-            Work::Going(running) => Found { stage: running.stage(), results: running.results() },
-            Work::Over(stage, results) => Found { stage: *stage, results: Results::clone(results) },
-        })
+    pub(super) async fn results(&self, id: &str, now_ms: i64) -> Option<Found> {
+        let (work, stopped_as) = {
+            let entries = self.settled(now_ms);
+            let entry = entries.iter().find(|entry| entry.id == id)?;
+            (entry.work.clone(), entry.stopped_as)
+        };
+        match work {
+            Work::Over(stage, results) => Some(Found { stage, results }),
+            // Rows are written away from the threads that watch the fleet, and nobody else waits for them.
+            Work::Going(running) => tokio::task::spawn_blocking(move || {
+                // Rows of a stage before the last are never told to be those of the last.
+                let stage = stopped_as.unwrap_or_else(|| running.stage());
+                Found { stage, results: running.results() }
+            })
+            .await
+            .ok(),
+        }
     }
 
     /// Stops a query, and tells where it stood before that.
@@ -143,10 +157,9 @@ impl Registry {
         Some(match &entry.work {
             Work::Over(stage, _) => *stage,
             Work::Going(running) => {
-                let stage = running.stage();
+                let stage = entry.stopped_as.unwrap_or_else(|| running.stage());
                 running.stop();
-                let results = running.results();
-                entry.end(Stage::Cancelled, results);
+                entry.stopped_as.get_or_insert(Stage::Cancelled);
                 stage
             }
         })
@@ -192,24 +205,26 @@ impl Entry {
         let stage = running.stage();
         if stage.is_over() {
             let results = running.results();
-            self.end(stage, results);
-        } else if self.began.elapsed() > LONGEST {
+            self.end(self.stopped_as.unwrap_or(stage), results);
+        } else if self.stopped_as.is_none() && self.began.elapsed() > LONGEST {
             running.stop();
-            let results = running.results();
-            self.end(Stage::Timeout, results);
+            self.stopped_as.get_or_insert(Stage::Timeout);
         }
     }
 
-    fn end(&mut self, stage: Stage, results: Results) {
+    fn end(&mut self, stage: Stage, results: Arc<Results>) {
         self.lasted = self.began.elapsed();
-        let cell = |(field, value): &(String, String)| field.len() + value.len() + 48;
-        self.bytes = results.rows.iter().map(|row| 24 + row.iter().map(cell).sum::<usize>()).sum();
-        self.work = Work::Over(stage, Arc::new(results));
+        self.bytes = results.bytes();
+        self.work = Work::Over(stage, results);
     }
 
     fn known(&self) -> Known {
         let (stage, bytes_scanned, lasted) = match &self.work {
-            Work::Going(running) => (running.stage(), running.results().statistics.bytes_scanned, self.began.elapsed()),
+            Work::Going(running) => (
+                self.stopped_as.unwrap_or_else(|| running.stage()),
+                running.statistics().bytes_scanned,
+                self.began.elapsed(),
+            ),
             Work::Over(stage, results) => (*stage, results.statistics.bytes_scanned, self.lasted),
         };
         Known {

@@ -1,6 +1,6 @@
 //! How long it takes to read and check a query of ten commands. The bar for reading and planning together is 1 ms.
 //!
-//! `cargo run --release -p insights --example speed`
+//! `cargo run --release -p insights --example parse_speed`
 #![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use std::{hint::black_box, time::Instant};
