@@ -3,10 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Locality, Replacement,
-    plan::{Repair, Step},
-};
+use super::{Locality, Replacement};
 use crate::{
     case::Subject,
     host::{Agent, Millis},
@@ -104,29 +101,20 @@ impl Fleet {
         self.hosts.get(slot).map_or([None; 9], |host| self.cohort_values(host))
     }
 
-    /// A machine has never registered: that counts against what it shares with others, and if a replacement was waited
-    /// for in its group, this was it. A repair that ends nothing before the new machine is there goes on waiting: what
+    /// A machine has never registered: that counts against what it shares with others. If a replacement was waited for in
+    /// its group, this was it, and its failure is not counted again when time is up. Until then its place is not free: what
     /// has failed has not arrived.
     pub(crate) fn launch_has_failed(&mut self, slot: Slot) {
         let Some(machine) = self.machines.get(slot) else { return };
         let (group, first_seen) = (machine.group(), machine.first_seen);
-        let awaited = |arrival: &Arrival| arrival.place.group == group && first_seen > arrival.since;
-        if let Some(at) = self.repairs.arrivals.iter().position(awaited) {
-            if self.waits_for_room(self.repairs.arrivals[at].since) {
-                // The failure is counted below, with what this machine shares: not again when time is up.
-                self.repairs.arrivals[at].values = [None; 9];
-            } else {
-                self.repairs.arrivals.remove(at);
-            }
+        let uncounted = |arrival: &&mut Arrival| {
+            arrival.place.group == group && first_seen > arrival.since && arrival.values != [None; 9]
+        };
+        if let Some(arrival) = self.repairs.arrivals.iter_mut().find(uncounted) {
+            arrival.values = [None; 9];
         }
         let values = self.machine_values(slot);
         self.note_trial(Remedy::Replace, values, false);
-    }
-
-    /// Whether a repair that has raised its group at this time waits for the new machine.
-    fn waits_for_room(&self, since: Millis) -> bool {
-        let waits = |repair: &Repair| repair.step() == Some(Step::AwaitRoom) && repair.step_since == since;
-        self.repairs.active.iter().any(|slot| self.cases.get(*slot).and_then(|case| case.repair()).is_some_and(waits))
     }
 
     /// Whoever has not arrived by now will not: that counts against what it was to share.
