@@ -107,7 +107,7 @@ impl StatusChecks {
 }
 
 /// Membership in an Auto Scaling group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// `ACCOUNT/REGION/GROUP`; `None`: in no group any more.
     pub group: Option<Name>,

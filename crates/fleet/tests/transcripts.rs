@@ -570,32 +570,6 @@ fn a_replacement_whose_case_is_over_before_its_call_still_uses_the_budget_until_
     assert!(!held(&out) && out.contains("WILL drain"), "nothing was ended, nothing is waited for: {out}");
 }
 
-/// The group's new machine never registers. That is known before a replacement is called late, and frees nothing earlier:
-/// the cluster is short of a host as long.
-#[test]
-fn the_place_of_a_replaced_machine_is_not_free_because_its_replacement_has_failed_to_register() {
-    let mut story = Story::new();
-    after_the_case(&mut story, "done: accepted");
-    let all = "sweep web-1 connected v1; web-2 disconnected v2; web-3 connected v1; web-4 connected v1";
-    story.play("12:22:00 group web-9 InService asg-1");
-    story.play("12:32:05 tick");
-    let opened = story.play(&format!("12:32:06 {all}")) + &story.play("12:32:06 machine web-9 running ok");
-    assert!(opened.contains("never-registered of web-9"), "{opened}");
-    let mut asked_again = |minute: &str| {
-        let mut out = String::new();
-        for line in
-            ["05 tick", "06 look web-2 disconnected v2", "06 machine web-2 running ok", "06 ping web-2 lost", "10 tick"]
-        {
-            out += &story.play(&format!("12:{minute}:{line}"));
-        }
-        out
-    };
-    let held = asked_again("33") + &asked_again("34");
-    assert!(!held.contains("decided"), "the budget is used up as before: {held}");
-    let free = asked_again("35") + &asked_again("36");
-    assert!(free.contains("case 2 decided, agent-lost (confidence High): HOLD: 2 of the last 2 attempts"), "{free}");
-}
-
 /// web-8 is being replaced, and its case is over before the call that ends it has this outcome. What is decided about
 /// web-2, lost as well, a minute later.
 fn after_the_case(story: &mut Story, outcome: &str) -> String {

@@ -129,3 +129,58 @@ impl Fleet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    /// Two replacements are waited for in a group; some of its new machines never register.
+    fn waiting(failed: &[&str]) -> Fleet {
+        let mut fleet = Fleet::new(Policy::default());
+        fleet.now = 1_800_000_000_000;
+        let group = fleet.names.keep("210987654321/eu-central-1/asg-1");
+        let template = fleet.names.keep("lt-bad:3");
+        let place = Locality { cluster: None, zone: None, group: Some(group) };
+        for number in 0..2 {
+            let since = fleet.now + number;
+            let arrival = Arrival { since, until: since + 900_000, place, values: [Some(template); 9] };
+            fleet.await_arrival(arrival);
+        }
+        fleet.now += 600_000;
+        for id in failed {
+            let slot = fleet.machine_slot(id);
+            let now = fleet.now;
+            if let Some(machine) = fleet.machines.get_mut(slot) {
+                machine.first_seen = now - 60_000;
+                machine.membership.value =
+                    Some(crate::machine::Membership { group: Some(group), ..Default::default() });
+            }
+            fleet.launch_has_failed(slot);
+        }
+        fleet
+    }
+
+    #[test]
+    fn a_launch_that_failed_frees_no_place_before_the_replacement_is_late() {
+        let mut fleet = waiting(&["i-0aaaaaaaaaaaaaaaa"]);
+        assert_eq!(fleet.repairs.arrivals.len(), 2);
+        fleet.now += 300_001;
+        fleet.meet_arrivals();
+        assert_eq!(fleet.repairs.arrivals.len(), 0);
+    }
+
+    #[test]
+    fn each_launch_that_failed_counts_once() {
+        let accused = |failed: &[&str]| {
+            let mut fleet = waiting(failed);
+            fleet.now += 300_001;
+            fleet.meet_arrivals();
+            let template = fleet.names.find("lt-bad:3");
+            fleet.guiltiest(Remedy::Replace, &[template; 9]).map(|(_, failures)| failures.failed)
+        };
+        assert_eq!(accused(&[]), Some(2), "both are late");
+        assert_eq!(accused(&["i-0aaaaaaaaaaaaaaaa"]), None, "one is late, and one failure accuses nobody");
+        assert_eq!(accused(&["i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"]), None);
+    }
+}

@@ -180,7 +180,7 @@ impl Fleet {
 
     /// Of the cohorts of these values, the one in which the remedy fails, as against everywhere else: failures there are
     /// the rule, and the trait explains them better than the wider ones do.
-    fn guiltiest(&self, remedy: Remedy, values: &[Option<Name>; 9]) -> Option<(CohortKey, Failures)> {
+    pub(super) fn guiltiest(&self, remedy: Remedy, values: &[Option<Name>; 9]) -> Option<(CohortKey, Failures)> {
         let mut worst: Option<(f64, CohortKey, Failures)> = None;
         for (shared, value) in Trait::ALL.iter().zip(values) {
             let Some(value) = value else { continue };
