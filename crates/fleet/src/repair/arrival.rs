@@ -177,10 +177,10 @@ mod tests {
             fleet.now += 300_001;
             fleet.meet_arrivals();
             let template = fleet.names.find("lt-bad:3");
-            fleet.guiltiest(Remedy::Replace, &[template; 9]).map(|(_, failures)| failures.failed)
+            fleet.guiltiest(Remedy::Replace, &[template; 9]).is_some()
         };
-        assert_eq!(accused(&[]), Some(2), "both are late");
-        assert_eq!(accused(&["i-0aaaaaaaaaaaaaaaa"]), None, "one is late, and one failure accuses nobody");
-        assert_eq!(accused(&["i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"]), None);
+        assert!(accused(&[]), "both are late");
+        assert!(!accused(&["i-0aaaaaaaaaaaaaaaa"]), "one is late, and one failure accuses nobody");
+        assert!(!accused(&["i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"]));
     }
 }

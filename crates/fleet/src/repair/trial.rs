@@ -58,7 +58,7 @@ struct Counts {
 
 /// How often something was tried, and how often in vain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Failures {
+pub(super) struct Failures {
     failed: usize,
     tried: usize,
     last_failed_at: Millis,
