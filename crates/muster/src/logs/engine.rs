@@ -7,7 +7,7 @@ use query::{Engine, QueryFailed, QueryResult, Request, pointer::Pointer};
 use telemetry::store::Store;
 use tokio::runtime::Handle;
 
-use super::port::{LogsError, Order, Pointed, Queries, Results, Running, Stage, Statistics};
+use super::port::{LogsError, Order, Pointed, Queries, Results, Row, Rows, Running, Stage, Statistics};
 
 /// The engine over a store.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ impl EngineQuery {
                 Err(QueryFailed::Time { .. }) => Stage::Timeout,
                 Err(_) => Stage::Failed,
             };
-            let _ = left.set((stage, Arc::new(results(ended))));
+            let _ = left.set((stage, Arc::new(results(ended, packed))));
         };
         if let Some(threads) = threads {
             threads.spawn(write);
@@ -107,7 +107,7 @@ impl Running for EngineQuery {
     fn results(&self) -> Arc<Results> {
         match self.over.get() {
             Some((_, results)) => Arc::clone(results),
-            None => Arc::new(results(self.running.so_far())),
+            None => Arc::new(results(self.running.so_far(), Rows::from)),
         }
     }
 
@@ -120,12 +120,17 @@ impl Running for EngineQuery {
     }
 }
 
-fn results(found: Result<QueryResult, QueryFailed>) -> Results {
+fn results(found: Result<QueryResult, QueryFailed>, keep: impl FnOnce(Vec<Row>) -> Rows) -> Results {
     let failed = |error: QueryFailed| Results { failure: Some(error.to_string()), ..Results::default() };
     match found.and_then(|result| Ok((result.rows()?, figures(result.statistics)))) {
-        Ok((rows, statistics)) => Results { rows, statistics, failure: None },
+        Ok((rows, statistics)) => Results { rows: keep(rows), statistics, failure: None },
         Err(error) => failed(error),
     }
+}
+
+/// Rows that cannot be packed are kept as they are: they only take more room.
+fn packed(rows: Vec<Row>) -> Rows {
+    Rows::packed(&rows).unwrap_or_else(|_| rows.into())
 }
 
 fn figures(told: query::statistics::Statistics) -> Statistics {

@@ -17,6 +17,7 @@
 //! | events in; events out, and how many are read at once | `put`, `get`, `filter`, `chunk` |
 //! | single records and the fields there are | `record` |
 //! | queries that run, queries that are kept | [`queries`], `definitions` |
+//! | how the rows of queries are kept | [`rows`] |
 //! | asking such an API | [`client`] |
 //! | trying a filter pattern | `metric_filter` |
 //! | what is kept beside the store | [`kept`] |
@@ -39,6 +40,7 @@ mod put;
 pub mod queries;
 mod record;
 mod request;
+pub mod rows;
 pub mod scope;
 pub mod standing;
 pub mod store;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use insights::Checked;
 use telemetry::event::Event;
+
+pub use super::rows::Rows;
 pub use telemetry::{
     Class,
     reader::{Found as StoredEvent, Place},
@@ -181,19 +183,11 @@ pub type Row = Vec<(String, String)>;
 #[derive(Clone, Debug, Default)]
 pub struct Results {
     /// The rows so far.
-    pub rows: Vec<Row>,
+    pub rows: Rows,
     /// What was looked at so far.
     pub statistics: Statistics,
     /// Why it failed, if it did.
     pub failure: Option<String>,
-}
-
-impl Results {
-    /// About how much memory the rows take.
-    pub fn bytes(&self) -> usize {
-        let cell = |(field, value): &(String, String)| field.len() + value.len() + 48;
-        self.rows.iter().map(|row| 24 + row.iter().map(cell).sum::<usize>()).sum()
-    }
 }
 
 /// A query that was started.

@@ -37,7 +37,7 @@ const QUERY_MEMORY_MIB: u64 = 64;
 /// taken from the allocator and not given back.
 const BESIDE_MIB: u64 = 320;
 /// Whoever asks stops a query that takes longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// A query that is stopped makes room for another within this time.
 const ROOM_LIMIT: Duration = Duration::from_secs(120);
 /// So many people ask at once; more than queries run at once.

@@ -20,7 +20,7 @@ fn rows(count: usize) -> Results {
         |number: usize| vec![("@message".to_owned(), format!("line {number}")), ("@ptr".to_owned(), "p".to_owned())];
     let statistics =
         Statistics { records_matched: 3.0, records_scanned: 9.0, bytes_scanned: 512.0, ..Statistics::default() };
-    Results { rows: (0..count).map(row).collect(), statistics, failure: None }
+    Results { rows: (0..count).map(row).collect::<Vec<_>>().into(), statistics, failure: None }
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 mod groups;
 pub mod registry;
 
+use std::sync::Arc;
+
 use insights::{
     Checked,
     ast::Instant,
@@ -22,7 +24,7 @@ use super::{
     answer::request_id,
     error::ApiError,
     names,
-    port::{Order, Row, Stage, Statistics},
+    port::{Order, Results, Row, Stage, Statistics},
     request, token,
 };
 pub use registry::Registry;
@@ -117,19 +119,20 @@ pub(super) async fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
     let from = token.map(|token| token::read(&list, token)?.parse::<usize>().map_err(|_| token::invalid()));
     let from = from.transpose()?.unwrap_or(0);
     let found = asking.api.queries.results(id, asking.now_ms).await.ok_or_else(|| unknown(id))?;
-    let rows: Vec<Value> = found.results.rows.iter().skip(from).take(count).map(written).collect();
+    let results = found.results;
+    let rows = page(Arc::clone(&results), from, count).await?;
     let mut answer = json!({
         "queryLanguage": "CWLI",
         "results": rows,
-        "statistics": statistics(&found.results.statistics, found.results.rows.len()),
+        "statistics": statistics(&results.statistics, results.rows.count()),
         "status": found.stage.word(),
     });
     let next = from.saturating_add(count);
     // A page of a running query has none after it: rows may yet change.
-    if found.stage.is_over() && found.results.rows.len() > next {
+    if found.stage.is_over() && results.rows.count() > next {
         answer["nextToken"] = token::of(&list, &next.to_string()).into();
     }
-    if let Some(why) = found.results.failure.as_deref() {
+    if let Some(why) = results.failure.as_deref() {
         tracing::warn!(id, why, "a query has failed");
         // AWS says no more than Failed; whoever reads the answer itself is told why.
         answer["failureReason"] = why.into();
@@ -137,8 +140,15 @@ pub(super) async fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-fn written(row: &Row) -> Value {
-    let pairs = row.iter().map(|(field, value)| json!({ "field": field, "value": value }));
+/// Some of the rows, as JSON, written away from the threads that watch the fleet.
+async fn page(results: Arc<Results>, from: usize, count: usize) -> Result<Vec<Value>, ApiError> {
+    let write = move || Ok(results.rows.part(from, count)?.into_iter().map(written).collect());
+    let page: std::io::Result<_> = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(error.into()));
+    page.map_err(|error| ApiError::unavailable(format!("the rows of the query cannot be read: {error}")))
+}
+
+fn written(row: Row) -> Value {
+    let pairs = row.into_iter().map(|(field, value)| json!({ "field": field, "value": value }));
     Value::Array(pairs.collect())
 }
 

@@ -214,7 +214,7 @@ impl Entry {
 
     fn end(&mut self, stage: Stage, results: Arc<Results>) {
         self.lasted = self.began.elapsed();
-        self.bytes = results.bytes();
+        self.bytes = results.rows.bytes();
         self.work = Work::Over(stage, results);
     }
 
