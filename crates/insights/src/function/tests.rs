@@ -104,6 +104,10 @@ fn numbers_are_computed_or_null() {
         ("round(2.5)", Some("3")),
         ("round(-2.5)", Some("-3")),
         ("round(1234.5678, -2)", Some("1200")),
+        ("round(50000, -5)", Some("100000")),
+        ("round(50000000000, -11)", Some("100000000000")),
+        ("round(n, -400)", Some("0")),
+        ("round(f, 400)", Some("2.567")),
         ("round(n, nosuch)", None),
         ("log(1)", Some("0")),
         ("log(0)", None),
@@ -116,6 +120,8 @@ fn numbers_are_computed_or_null() {
         ("big", Some("9007199254740993")),
         ("big = 9007199254740993", Some("1")),
         ("big = 9007199254740992", Some("0")),
+        ("big <= 9007199254740992", Some("0")),
+        ("decToHex(big)", Some("0x20000000000001")),
     ]);
     assert_eq!(computed("round(2.5)", Rules { round_half_even: true, ..Rules::default() }).as_deref(), Some("2"));
 }
