@@ -30,13 +30,17 @@ fn row() -> One {
 }
 
 fn computed(expression: &str, rules: Rules) -> Option<String> {
+    computed_over(expression, rules, &row())
+}
+
+fn computed_over(expression: &str, rules: Rules, row: &One) -> Option<String> {
     let query =
         crate::parse(&format!("display {expression} as r")).unwrap_or_else(|error| panic!("{expression}: {error}"));
     let Verb::Display(items) = &query.commands[0].verb else {
         unreachable!("it is a display");
     };
     let context = Context { start_ms: 1_000, end_ms: 61_000, now_s: 62, rules };
-    evaluate(&items[0].expr, &row(), &context).print(&context.rules)
+    evaluate(&items[0].expr, row, &context).print(&context.rules)
 }
 
 fn each(cases: &[(&str, Option<&str>)]) {
@@ -180,6 +184,40 @@ fn texts_are_counted_in_code_points() {
     assert_eq!(computed("strcontains(s, \"FOO\", true)", live).as_deref(), Some("0"));
     let skips = Rules { concat_skips_null: true, ..Rules::default() };
     assert_eq!(computed("concat(\"a\", nosuch)", skips).as_deref(), Some("a"));
+}
+
+#[test]
+fn texts_that_get_too_long_are_null() {
+    let json = Value::Map(vec![("t".into(), Value::Text("a,".repeat(1 << 19))), ("q".into(), "\"".into())]);
+    let nested = |function: &str, of: &str| format!("{}{of}{}", format!("{function}(").repeat(30), ")".repeat(30));
+    for (expression, printed) in [
+        ("strlen(concat(t, t, t, t))".to_owned(), Some("4194304")),
+        ("concat(t, t, t, t, 'x')".to_owned(), None),
+        ("strlen(replace(t, 'a', 'bbbbbbb'))".to_owned(), Some("4194304")),
+        ("replace(t, 'a', 'bbbbbbbb')".to_owned(), None),
+        ("strlen(regexReplace(t, '[a]', 'bbbbbbb'))".to_owned(), Some("4194304")),
+        ("regexReplace(t, '[a]', 'bbbbbbbb')".to_owned(), None),
+        (nested("base64encode", "t"), None),
+        (nested("jsonStringify", "q"), None),
+        (nested("urlencode", "concat(t, t)"), None),
+        ("jsonArraySize(split(t, ','))".to_owned(), Some("524289")),
+        ("split(concat(t, t), ',')".to_owned(), None),
+    ] {
+        assert_eq!(
+            computed_over(&expression, Rules::default(), &One(json.clone())).as_deref(),
+            printed,
+            "{expression}"
+        );
+    }
+}
+
+#[test]
+fn characters_that_are_taken_off_are_looked_up_and_not_searched_for() {
+    let of = Value::Map(vec![
+        ("t".into(), Value::Text("a".repeat(1 << 18) + "é")),
+        ("c".into(), Value::Text("b".repeat(1 << 18) + "a")),
+    ]);
+    assert_eq!(computed_over("trim(t, c)", Rules::default(), &One(of)).as_deref(), Some("é"));
 }
 
 #[test]
