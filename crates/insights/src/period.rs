@@ -29,13 +29,13 @@ pub enum Unit {
 
 /// Each unit with its names, the one that is printed first, and the most of it that a period may have.
 const UNITS: [(Unit, &[&str], Option<u32>); 9] = [
-    (Unit::Millisecond, &["ms", "msec", "msecs", "millisecond", "milliseconds"], Some(1_000)),
+    (Unit::Millisecond, &["ms", "mss", "msec", "msecs", "millisecond", "milliseconds"], Some(1_000)),
     (Unit::Second, &["s", "sec", "secs", "second", "seconds"], Some(60)),
     (Unit::Minute, &["m", "min", "mins", "minute", "minutes"], Some(60)),
     (Unit::Hour, &["h", "hr", "hrs", "hour", "hours"], Some(24)),
     (Unit::Day, &["d", "day", "days"], None),
     (Unit::Week, &["w", "week", "weeks"], None),
-    (Unit::Month, &["mo", "mon", "mons", "month", "months"], None),
+    (Unit::Month, &["mo", "mos", "mon", "mons", "month", "months"], None),
     (Unit::Quarter, &["q", "qtr", "qtrs", "quarter", "quarters"], None),
     (Unit::Year, &["y", "yr", "yrs", "year", "years"], None),
 ];
@@ -179,6 +179,16 @@ mod tests {
         ] {
             assert_eq!(period(amount, unit).floor(at(time)), Some(at(floor)), "{amount}{unit} {time}");
         }
+    }
+
+    #[test]
+    fn names_of_more_than_one_letter_have_a_plural() {
+        for (_, names, _) in UNITS {
+            for name in names.iter().filter(|name| name.len() > 1 && !name.ends_with('s') || **name == "ms") {
+                assert_eq!(Unit::named(&format!("{name}s")), Unit::named(name), "{name}");
+            }
+        }
+        assert_eq!(Unit::named("ss"), None);
     }
 
     #[test]
