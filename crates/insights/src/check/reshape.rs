@@ -66,6 +66,7 @@ impl Checker<'_> {
                     self.scope.show(&column.name, column.kind, self.command);
                     self.shown.make(&column.name, column.kind);
                 }
+                self.shown.more |= inner.more_columns;
                 Ok(())
             }
             Verb::Autoregress(it) => {
