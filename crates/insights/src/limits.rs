@@ -30,6 +30,9 @@ pub const PATH_PARTS_MAX: usize = 128;
 /// The most fields that a query may make and keep at one time.
 pub const FIELDS_MADE_MAX: usize = 2_000;
 
+/// The most hints that are given with one query.
+pub const HINTS_MAX: usize = 20;
+
 /// The longest text that a function makes, in bytes: four times the longest message. Instead of a longer one there is null.
 pub const TEXT_BYTES_MAX: usize = 4 << 20;
 

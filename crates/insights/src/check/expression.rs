@@ -8,7 +8,7 @@ use crate::{
     period::{Period, Unit},
 };
 
-use super::{Checker, checked};
+use super::Checker;
 
 /// Where an expression stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +103,8 @@ impl Checker<'_> {
     }
 
     /// A subquery whose values are looked in.
-    pub(super) fn one_column(&self, query: &Query, within: &In) -> Outcome<()> {
-        let inner = checked(self.text, query.clone(), self.rules)?;
+    pub(super) fn one_column(&mut self, query: &Query, within: &In) -> Outcome<()> {
+        let inner = self.subquery(query)?;
         if inner.columns.len() != 1 {
             let message = format!("the subquery gives {} columns, `in` takes one", inner.columns.len());
             return Err(Fault::new(ErrorKind::Argument, within.of.span, message).or("| fields …"));

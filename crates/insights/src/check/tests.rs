@@ -214,12 +214,15 @@ fn hints_are_given_where_something_else_was_meant() {
         ("fields 'a' + b", "always null", Some("concat(…)")),
         ("filter a = 1 or 'x'", "a constant", None),
         ("filter split(a, ',') = 'x'", "not comparable", None),
+        ("filter a in (SOURCE 'g' | filter b in [WARN] | fields a)", "`WARN` is a field", Some("\"WARN\"")),
+        ("appendcols (fields 'a' + b as c)", "always null", Some("concat(…)")),
     ] {
         let hints = compiled(text).hints;
         assert_eq!(hints.len(), 1, "{text}: {hints:?}");
         assert!(hints[0].message.contains(said), "{text}: {}", hints[0]);
         assert_eq!((hints[0].kind, hints[0].suggestion.as_deref()), (ErrorKind::Hint, instead), "{text}");
     }
+    assert_eq!(compiled(&format!("filter {}", ["1"; 1_000].join(" or "))).hints.len(), 20);
     // What is counted for 300 seconds is not capped, as bins are.
     assert!(compiled("stats rate(a, 300s)").hints.is_empty());
     assert!(compiled("filter level in ['ERROR'] | stats count(*) by bin(5m)").hints.is_empty());
