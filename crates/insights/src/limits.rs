@@ -1,4 +1,4 @@
-//! How large a query may be. The service's own limits, and ours where it has none that are published.
+//! How large a query may be, and what it makes of a record. The service's own limits, and ours where it has none that are published.
 
 /// The longest query, in characters (StartQuery's own limit).
 pub const QUERY_CHARS_MAX: usize = 10_000;

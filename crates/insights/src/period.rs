@@ -4,6 +4,8 @@ use std::fmt;
 
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
+use crate::error::{ErrorKind, Fault, Outcome};
+
 /// A unit of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -89,6 +91,18 @@ impl Period {
     /// How long it is, in milliseconds, if all such periods are equally long. The amount as typed, not capped.
     pub fn millis(self) -> Option<i64> {
         self.unit.millis().and_then(|millis| millis.checked_mul(i64::from(self.amount)))
+    }
+
+    /// The same, if all such periods are equally long.
+    ///
+    /// # Errors
+    /// If it is of months, quarters or years.
+    pub(crate) fn lasting(self, span: crate::span::Span) -> Outcome<Self> {
+        if self.millis().is_none() {
+            let message = format!("`{self}` is not always equally long; say it in weeks, days or less");
+            return Err(Fault::new(ErrorKind::Argument, span, message));
+        }
+        Ok(self)
     }
 
     /// The beginning of the period in which a time lies; both in milliseconds since 1970 (UTC).

@@ -10,7 +10,7 @@ use crate::{
 
 /// A compiled regular expression. Two are equal if they were typed alike.
 ///
-/// `\d`, `\w`, `\s` and `\b` mean ASCII, as in RE2 and in Java. Look-around and back references, which need unbounded time,
+/// `\d`, `\w`, `\s`, `\b` and `\B` mean ASCII, as in RE2 and in Java. Look-around and back references, which need unbounded time,
 /// are refused with the reason.
 #[derive(Clone)]
 pub struct Regex {

@@ -239,11 +239,7 @@ impl Checker<'_> {
         match &argument.kind {
             // In a rate it is what is counted for, not a bin.
             ExprKind::Period(period) if matches!(name, "rate" | "countOverTime" | "sumOverTime") => {
-                if period.millis().is_none() {
-                    let message = format!("`{period}` is not always equally long; say it in weeks, days or less");
-                    return Err(Fault::new(ErrorKind::Argument, argument.span, message));
-                }
-                Ok(())
+                period.lasting(argument.span).map(drop)
             }
             ExprKind::Period(period) => {
                 if period.effective() != period.amount {

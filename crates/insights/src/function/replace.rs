@@ -13,10 +13,10 @@ use super::made;
 
 /// Every occurrence of a part replaced; an empty part occurs nowhere. Null, if the text would get too long.
 pub(super) fn parts(text: String, part: &str, by: &str) -> Value {
-    if part.is_empty() {
+    let found = if part.is_empty() { 0 } else { text.matches(part).count() };
+    if found == 0 {
         return made(text);
     }
-    let found = text.matches(part).count();
     let longest = (text.len() - found * part.len()).saturating_add(found.saturating_mul(by.len()));
     if longest > TEXT_BYTES_MAX { Value::Null } else { Value::Text(text.replace(part, by)) }
 }
@@ -93,7 +93,7 @@ const COMPILED_MAX: usize = 8;
 
 thread_local! {
     /// Regular expressions that came as texts, the one that was used last first. In the next row they are nearly always the
-    /// same, and to compile one takes a thousand times as long as to use it.
+    /// same, and to compile one takes many times as long as to use it.
     static COMPILED: RefCell<Vec<(String, Option<Rc<Regex>>)>> = const { RefCell::new(Vec::new()) };
 }
 

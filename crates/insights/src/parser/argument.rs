@@ -111,12 +111,7 @@ impl Parser {
     /// A period of which every one is as long as any other.
     pub(super) fn lasting_period(&mut self) -> Outcome<Period> {
         let span = self.peek().span;
-        let period = self.period()?;
-        if period.millis().is_none() {
-            let message = format!("`{period}` is not always equally long; say it in weeks, days or less");
-            return Err(Fault::new(ErrorKind::Argument, span, message));
-        }
-        Ok(period)
+        self.period()?.lasting(span)
     }
 
     /// Whether `WORD=` comes next; if so it is passed over.
