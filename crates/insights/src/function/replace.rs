@@ -29,18 +29,23 @@ pub(super) fn matches(text: String, pattern: &str, by: &str) -> Value {
         return Value::Null;
     };
     let pieces = pieces(by);
+    // To find groups takes much longer than to find the whole match, which is enough for most.
+    let grouped = pieces.iter().any(|piece| matches!(piece, Piece::Group(1..)));
     let mut replaced = String::new();
     let mut at = 0;
     let mut written = 0;
-    for found in regex.program().captures_iter(&text) {
-        let Some(whole) = found.get(0) else { continue };
+    for whole in regex.program().find_iter(&text) {
+        let groups = if grouped { regex.program().captures_at(&text, whole.start()) } else { None };
         let kept = &text[at..whole.start()];
         replaced.push_str(kept);
         written += kept.len();
         for piece in &pieces {
             let piece = match piece {
                 Piece::Plain(plain) => plain,
-                Piece::Group(number) => found.get(*number).map_or("", |group| group.as_str()),
+                Piece::Group(0) => whole.as_str(),
+                Piece::Group(number) => {
+                    groups.as_ref().and_then(|groups| groups.get(*number)).map_or("", |group| group.as_str())
+                }
             };
             // An empty one counts as a byte: it takes time as well.
             written += piece.len().max(1);
@@ -132,6 +137,9 @@ mod tests {
             ("ab", "b", r"x\", r"ax\"),
             ("é", "", "-", "-é-"),
             ("abc", "x*", "-", "-a-b-c-"),
+            ("abc", "(x*)", r"\1-", "-a-b-c-"),
+            ("aab", "(a*)(b?)", r"[\1|\2]", "[aa|b]"),
+            ("ab ab", r"\b(a)|(b)\b", r"<\1\2\0>", "<aa><bb> <aa><bb>"),
             ("aab", "a", "", "b"),
             ("a", "^", "", "a"),
             ("a", "a", "", ""),
