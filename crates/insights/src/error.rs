@@ -148,8 +148,8 @@ impl QueryError {
         let start_char = text[..start].chars().count();
         Self {
             kind: fault.kind,
-            message: fault.message,
-            suggestion: fault.suggestion,
+            message: cleaned(fault.message),
+            suggestion: fault.suggestion.map(cleaned),
             start,
             end,
             start_char,
@@ -191,6 +191,11 @@ fn floor_char(text: &str, at: usize) -> usize {
 
 fn clean(char: &char) -> char {
     if char.is_control() { ' ' } else { *char }
+}
+
+/// Without control characters: names in backticks may have them, and messages are shown on terminals.
+fn cleaned(text: String) -> String {
+    text.chars().map(|char| clean(&char)).collect()
 }
 
 /// The API's MalformedQueryException.
@@ -245,6 +250,14 @@ mod tests {
         let error = Fault::new(ErrorKind::Syntax, Span::new(at, at + 1), "odd").in_text(text);
         assert_eq!(error.column, text.chars().count());
         assert_eq!(error.pointed(), "\"日本\"  [31m x\n             ^");
+    }
+
+    #[test]
+    fn no_control_characters_get_into_messages() {
+        let error = crate::compile("stats max(a) as `x\u{1b}[2J` | sort `x\u{1b}[2K`", &crate::rules::Rules::default());
+        let error = error.unwrap_err();
+        assert_eq!((error.kind, error.suggestion.as_deref()), (ErrorKind::UnknownField, Some("x [2J")));
+        assert!(!error.to_string().contains(char::is_control), "{error:?}");
     }
 
     #[test]

@@ -35,27 +35,27 @@ pub fn glob<'t>(pattern: &str, text: &'t str) -> Option<Vec<&'t str>> {
 }
 
 /// The groups of the first match, by name or, if there are names, in their order; a group that took no part is nothing.
-pub fn regex<'t>(regex: &Regex, names: &[&str], text: &'t str) -> Vec<(String, Option<&'t str>)> {
+pub fn regex<'n, 't>(regex: &'n Regex, names: &[&'n str], text: &'t str) -> Vec<(&'n str, Option<&'t str>)> {
     let captures = regex.program().captures(text);
     fields_of(regex, names, captures.as_ref())
 }
 
-/// The groups of every match.
-pub fn regex_all<'t>(regex: &Regex, text: &'t str) -> Vec<Vec<(String, Option<&'t str>)>> {
+/// The groups of every match, by name.
+pub fn regex_all<'n, 't>(regex: &'n Regex, text: &'t str) -> Vec<Vec<(&'n str, Option<&'t str>)>> {
     regex.program().captures_iter(text).map(|captures| fields_of(regex, &[], Some(&captures))).collect()
 }
 
-fn fields_of<'t>(
-    regex: &Regex,
-    names: &[&str],
+fn fields_of<'n, 't>(
+    regex: &'n Regex,
+    names: &[&'n str],
     captures: Option<&regex::Captures<'t>>,
-) -> Vec<(String, Option<&'t str>)> {
+) -> Vec<(&'n str, Option<&'t str>)> {
     let group = |index: usize| captures.and_then(|captures| captures.get(index)).map(|found| found.as_str());
     if names.is_empty() {
         let named = regex.program().capture_names().enumerate();
-        named.filter_map(|(index, name)| Some((name?.to_owned(), group(index)))).collect()
+        named.filter_map(|(index, name)| Some((name?, group(index)))).collect()
     } else {
-        names.iter().enumerate().map(|(index, name)| ((*name).to_owned(), group(index + 1))).collect()
+        names.iter().enumerate().map(|(index, name)| (*name, group(index + 1))).collect()
     }
 }
 
@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn groups_become_fields_by_name_or_by_order() {
         let expression = Regex::compile(r"(?<a>\d)(x)?(?<b>\w)", Span::default()).unwrap();
-        assert_eq!(regex(&expression, &[], "-1y"), [("a".to_owned(), Some("1")), ("b".to_owned(), Some("y"))]);
+        assert_eq!(regex(&expression, &[], "-1y"), [("a", Some("1")), ("b", Some("y"))]);
         let ordered = regex(&expression, &["p", "q", "r"], "1y");
-        assert_eq!(ordered[1], ("q".to_owned(), None));
-        assert_eq!(regex(&expression, &[], "?")[0], ("a".to_owned(), None));
+        assert_eq!(ordered[1], ("q", None));
+        assert_eq!(regex(&expression, &[], "?")[0], ("a", None));
         assert_eq!(regex_all(&expression, "1a 2b").len(), 2);
     }
 

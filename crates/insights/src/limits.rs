@@ -1,4 +1,4 @@
-//! How large a query may be. The service's own limits, and ours where it has none that are published.
+//! How large a query may be, and what it makes of a record. The service's own limits, and ours where it has none that are published.
 
 /// The longest query, in characters (StartQuery's own limit).
 pub const QUERY_CHARS_MAX: usize = 10_000;
@@ -23,6 +23,21 @@ pub const ROWS_MAX: u64 = 100_000;
 
 /// The most fields that are discovered in one record; the rest is reached by `parse` only.
 pub const DISCOVERED_FIELDS_MAX: usize = 200;
+
+/// The most steps of a field's path. JSON is not read deeper than this, so that a longer one leads nowhere.
+pub const PATH_PARTS_MAX: usize = 128;
+
+/// The most fields that a query may make and keep at one time.
+pub const FIELDS_MADE_MAX: usize = 2_000;
+
+/// The most hints that are given with one query.
+pub const HINTS_MAX: usize = 20;
+
+/// The longest text that a function makes, in bytes: four times the longest message. Instead of a longer one there is null.
+pub const TEXT_BYTES_MAX: usize = 4 << 20;
+
+/// The most elements of a list that a function makes out of a text by cutting it: as many as a message has bytes.
+pub const ELEMENTS_MAX: usize = 1 << 20;
 
 /// The largest compiled regular expression, in bytes. One of this size takes milliseconds to compile.
 pub const REGEX_BYTES_MAX: usize = 256 << 10;

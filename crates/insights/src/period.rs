@@ -4,6 +4,8 @@ use std::fmt;
 
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
+use crate::error::{ErrorKind, Fault, Outcome};
+
 /// A unit of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -29,13 +31,13 @@ pub enum Unit {
 
 /// Each unit with its names, the one that is printed first, and the most of it that a period may have.
 const UNITS: [(Unit, &[&str], Option<u32>); 9] = [
-    (Unit::Millisecond, &["ms", "msec", "msecs", "millisecond", "milliseconds"], Some(1_000)),
+    (Unit::Millisecond, &["ms", "mss", "msec", "msecs", "millisecond", "milliseconds"], Some(1_000)),
     (Unit::Second, &["s", "sec", "secs", "second", "seconds"], Some(60)),
     (Unit::Minute, &["m", "min", "mins", "minute", "minutes"], Some(60)),
     (Unit::Hour, &["h", "hr", "hrs", "hour", "hours"], Some(24)),
     (Unit::Day, &["d", "day", "days"], None),
     (Unit::Week, &["w", "week", "weeks"], None),
-    (Unit::Month, &["mo", "mon", "mons", "month", "months"], None),
+    (Unit::Month, &["mo", "mos", "mon", "mons", "month", "months"], None),
     (Unit::Quarter, &["q", "qtr", "qtrs", "quarter", "quarters"], None),
     (Unit::Year, &["y", "yr", "yrs", "year", "years"], None),
 ];
@@ -89,6 +91,18 @@ impl Period {
     /// How long it is, in milliseconds, if all such periods are equally long. The amount as typed, not capped.
     pub fn millis(self) -> Option<i64> {
         self.unit.millis().and_then(|millis| millis.checked_mul(i64::from(self.amount)))
+    }
+
+    /// The same, if all such periods are equally long.
+    ///
+    /// # Errors
+    /// If it is of months, quarters or years.
+    pub(crate) fn lasting(self, span: crate::span::Span) -> Outcome<Self> {
+        if self.millis().is_none() {
+            let message = format!("`{self}` is not always equally long; say it in weeks, days or less");
+            return Err(Fault::new(ErrorKind::Argument, span, message));
+        }
+        Ok(self)
     }
 
     /// The beginning of the period in which a time lies; both in milliseconds since 1970 (UTC).
@@ -179,6 +193,16 @@ mod tests {
         ] {
             assert_eq!(period(amount, unit).floor(at(time)), Some(at(floor)), "{amount}{unit} {time}");
         }
+    }
+
+    #[test]
+    fn names_of_more_than_one_letter_have_a_plural() {
+        for (_, names, _) in UNITS {
+            for name in names.iter().filter(|name| name.len() > 1 && !name.ends_with('s') || **name == "ms") {
+                assert_eq!(Unit::named(&format!("{name}s")), Unit::named(name), "{name}");
+            }
+        }
+        assert_eq!(Unit::named("ss"), None);
     }
 
     #[test]

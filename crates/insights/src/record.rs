@@ -1,5 +1,7 @@
 //! Fields that are discovered in a record.
 
+use std::fmt::Display;
+
 use crate::{
     limits::DISCOVERED_FIELDS_MAX,
     value::{Value, json_of_text},
@@ -26,16 +28,22 @@ pub fn discovered(message: &str) -> Vec<(String, Value)> {
 }
 
 fn collect(name: String, value: Value, fields: &mut Vec<(String, Value)>) {
-    if fields.len() >= DISCOVERED_FIELDS_MAX {
-        return;
-    }
     match value {
         Value::Null => {}
-        Value::Map(map) => map.into_iter().for_each(|(key, value)| collect(format!("{name}.{key}"), value, fields)),
-        Value::List(list) => {
-            list.into_iter().enumerate().for_each(|(index, value)| collect(format!("{name}.{index}"), value, fields));
+        Value::Map(map) => collect_inside(&name, map.into_iter(), fields),
+        Value::List(list) => collect_inside(&name, list.into_iter().enumerate(), fields),
+        leaf if fields.len() < DISCOVERED_FIELDS_MAX => fields.push((name, leaf)),
+        _ => {}
+    }
+}
+
+/// Names are made only as long as there is room: a message may have a hundred thousand elements below a long name.
+fn collect_inside<K: Display>(name: &str, values: impl Iterator<Item = (K, Value)>, fields: &mut Vec<(String, Value)>) {
+    for (key, value) in values {
+        if fields.len() >= DISCOVERED_FIELDS_MAX {
+            return;
         }
-        leaf => fields.push((name, leaf)),
+        collect(format!("{name}.{key}"), value, fields);
     }
 }
 
@@ -68,5 +76,12 @@ mod tests {
         let pairs: Vec<String> = (0..300).map(|number| format!("\"f{number}\":{number}")).collect();
         let fields = discovered(&format!("{{{}}}", pairs.join(",")));
         assert_eq!((fields.len(), fields[199].0.as_str()), (200, "f199"));
+    }
+
+    #[test]
+    fn elements_that_are_not_discovered_cost_no_names() {
+        let message = format!("{{\"{}\":[{}0],\"b\":1}}", "k".repeat(1 << 18), "0,".repeat(1 << 18));
+        let fields = discovered(&message);
+        assert_eq!((fields.len(), fields[199].0.len()), (200, (1 << 18) + 4));
     }
 }

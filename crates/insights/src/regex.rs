@@ -10,7 +10,7 @@ use crate::{
 
 /// A compiled regular expression. Two are equal if they were typed alike.
 ///
-/// `\d`, `\w`, `\s` and `\b` mean ASCII, as in RE2 and in Java. Look-around and back references, which need unbounded time,
+/// `\d`, `\w`, `\s`, `\b` and `\B` mean ASCII, as in RE2 and in Java. Look-around and back references, which need unbounded time,
 /// are refused with the reason.
 #[derive(Clone)]
 pub struct Regex {
@@ -21,7 +21,7 @@ pub struct Regex {
 impl Regex {
     /// Compiles what stands between the slashes, `\/` for a slash.
     pub(crate) fn compile(source: &str, span: Span) -> Outcome<Self> {
-        let program = regex::RegexBuilder::new(&ascii_classes(source))
+        let program = regex::RegexBuilder::new(&as_the_library_writes(source))
             .size_limit(REGEX_BYTES_MAX)
             .nest_limit(64)
             .build()
@@ -69,51 +69,89 @@ impl fmt::Debug for Regex {
     }
 }
 
-/// The same expression with its short classes spelled as ASCII. The library's own are Unicode's, and cost tables.
-pub(crate) fn ascii_classes(source: &str) -> String {
+/// The same expression as the library writes it, where RE2 writes it otherwise.
+///
+/// Short classes are spelled as ASCII: the library's own are Unicode's, and cost tables. Inside of brackets another bracket, `&&`,
+/// `--` and `~~` are plain characters, for the library they are sets of sets; so are `\<` and `\>` anywhere.
+fn as_the_library_writes(source: &str) -> String {
     let mut spelled = String::with_capacity(source.len() + 16);
-    let mut chars = source.chars();
+    let mut rest = source;
     let mut inside = false;
-    while let Some(char) = chars.next() {
-        match char {
-            '\\' => match (chars.next(), inside) {
-                (Some('d'), true) => spelled.push_str("0-9"),
-                (Some('d'), false) => spelled.push_str("[0-9]"),
-                (Some('w'), true) => spelled.push_str("0-9A-Za-z_"),
-                (Some('w'), false) => spelled.push_str("[0-9A-Za-z_]"),
-                (Some('s'), true) => spelled.push_str(r"\t\n\x0b\x0c\r "),
-                (Some('s'), false) => spelled.push_str(r"[\t\n\x0b\x0c\r ]"),
-                (Some('D'), _) => spelled.push_str("[^0-9]"),
-                (Some('W'), _) => spelled.push_str("[^0-9A-Za-z_]"),
-                (Some('S'), _) => spelled.push_str(r"[^\t\n\x0b\x0c\r ]"),
-                (Some('b'), false) => spelled.push_str(r"(?-u:\b)"),
-                (Some(other), _) => spelled.extend(['\\', other]),
-                (None, _) => spelled.push('\\'),
-            },
-            '[' => {
-                inside = true;
-                spelled.push('[');
-                // A bracket that closes is itself a member when it comes first.
-                let mut rest = chars.clone();
-                let mut first = rest.next();
-                if first == Some('^') {
-                    spelled.push('^');
-                    chars.next();
-                    first = rest.next();
-                }
-                if first == Some(']') {
-                    spelled.push_str("\\]");
-                    chars.next();
-                }
-            }
-            ']' => {
-                inside = false;
-                spelled.push(']');
-            }
-            other => spelled.push(other),
-        }
+    while let Some(char) = rest.chars().next() {
+        let (taken, written) = if char == '\\' {
+            escaped(rest, inside)
+        } else if inside {
+            member(rest, char)
+        } else if char == '[' {
+            opened(rest)
+        } else {
+            (char.len_utf8(), None)
+        };
+        // Only a bracket by itself opens or closes.
+        inside = match char {
+            '[' if !inside => true,
+            ']' if inside => false,
+            _ => inside,
+        };
+        spelled.push_str(written.unwrap_or(&rest[..taken]));
+        rest = &rest[taken..];
     }
     spelled
+}
+
+/// How many bytes a backslash and what follows it take, and what is written instead.
+fn escaped(rest: &str, inside: bool) -> (usize, Option<&'static str>) {
+    let Some(char) = rest[1..].chars().next() else {
+        return (1, None);
+    };
+    let written = match (char, inside) {
+        ('d', true) => "0-9",
+        ('d', false) => "[0-9]",
+        ('w', true) => "0-9A-Za-z_",
+        ('w', false) => "[0-9A-Za-z_]",
+        ('s', true) => r"\t\n\x0b\x0c\r ",
+        ('s', false) => r"[\t\n\x0b\x0c\r ]",
+        ('D', _) => "[^0-9]",
+        ('W', _) => "[^0-9A-Za-z_]",
+        ('S', _) => r"[^\t\n\x0b\x0c\r ]",
+        ('b', false) => r"(?-u:\b)",
+        ('B', false) => r"(?-u:\B)",
+        ('<', _) => "<",
+        ('>', _) => ">",
+        (other, _) => return (1 + other.len_utf8(), None),
+    };
+    (2, Some(written))
+}
+
+/// The same of a bracket that opens a class, and of the signs behind it that are members because they come first.
+fn opened(rest: &str) -> (usize, Option<&'static str>) {
+    let (negated, members) = match rest[1..].strip_prefix('^') {
+        Some(members) => (true, members),
+        None => (false, &rest[1..]),
+    };
+    match (negated, members.chars().next()) {
+        (false, Some(']')) => (2, Some(r"[\]")),
+        (true, Some(']')) => (3, Some(r"[^\]")),
+        (false, Some('-')) => (2, Some(r"[\-")),
+        (true, Some('-')) => (3, Some(r"[^\-")),
+        (negated, _) => (1 + usize::from(negated), None),
+    }
+}
+
+/// The same of a member of a class.
+fn member(rest: &str, char: char) -> (usize, Option<&'static str>) {
+    match char {
+        // A class by its name: `[:alpha:]`.
+        '[' if rest[1..].starts_with(':') => match rest.find(":]") {
+            Some(end) => (end + 2, None),
+            None => (1, Some(r"\[")),
+        },
+        '[' => (1, Some(r"\[")),
+        '&' => (1, Some(r"\&")),
+        '~' => (1, Some(r"\~")),
+        '-' if rest[1..].starts_with('-') => (2, Some(r"-\-")),
+        other => (other.len_utf8(), None),
+    }
 }
 
 fn refused(source: &str, span: Span, error: &regex::Error) -> Box<Fault> {
@@ -151,6 +189,33 @@ mod tests {
         assert!(compiled(r"a\/b").is_match("a/b"));
         assert!(compiled("[]a]+").is_match("]"));
         assert!(!compiled("^[^]a]+$").is_match("]"));
+    }
+
+    #[test]
+    fn what_the_library_reads_otherwise_is_read_as_re2_does() {
+        for (source, found, missed) in [
+            ("^[^[]+$", "a]b", "a[b"),
+            ("^[[(]+$", "[(", "x"),
+            (r"^[\[\]]+$", "[]", "x"),
+            ("^[[:alpha:][:digit:]_]+$", "a1_", ":"),
+            (r"^[[:upper:]\d]+$", "A1", "a"),
+            ("^[a&&b]+$", "a&b", "~"),
+            ("^[~~]+$", "~", "a"),
+            ("^[+--]+$", "+,-", "."),
+            ("^[-a]+$", "-a", "b"),
+            ("^[^-a]+$", "b", "-"),
+            ("^[a-]+$", "a-", "b"),
+            (r"^\<a\>$", "<a>", "a"),
+            (r"^[\<]$", "<", "\\"),
+            (r"\Bx", "ax", "éx"),
+            ("^[^^]$", "a", "^"),
+        ] {
+            let regex = compiled(source);
+            assert!(regex.is_match(found) && !regex.is_match(missed), "{source}");
+        }
+        for odd in ["[", "[[", "[[:", "[^", "[]", "[^]", "[a-", "[[:alpha:]", "[a--]", "\\"] {
+            assert!(Regex::compile(odd, Span::default()).is_err(), "{odd}");
+        }
     }
 
     #[test]

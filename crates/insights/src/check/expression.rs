@@ -1,14 +1,14 @@
 //! Expressions: functions and their arguments, aggregates and where they stand, kinds of values.
 
 use crate::{
-    ast::{Call, Comparison, Expr, ExprKind, In, LikePattern, Operator, Place},
+    ast::{Call, Comparison, Expr, ExprKind, In, LikePattern, Operator, Place, Query},
     error::{ErrorKind, Fault, Outcome},
     function::{Argument, Class, Kind},
     limits::CASE_BRANCHES_MAX,
     period::{Period, Unit},
 };
 
-use super::{Checker, checked};
+use super::Checker;
 
 /// Where an expression stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,22 +92,24 @@ impl Checker<'_> {
                 for one in list {
                     self.expr(one, standing)?;
                     if let ExprKind::Field(path) = &one.kind {
-                        let message = format!("`{path}` is a field; a text stands in quotes");
-                        self.hint(one.span, message, Some(format!("\"{path}\"")));
+                        let message = format!("`{}` is a field; a text stands in quotes", path.flat());
+                        self.hint(one.span, message, Some(format!("\"{}\"", path.flat())));
                     }
                 }
                 Ok(())
             }
-            Place::Subquery(query) => {
-                let inner = checked(self.text, query.clone(), self.rules)?;
-                if inner.columns.len() != 1 {
-                    let span = within.of.span;
-                    let message = format!("the subquery gives {} columns, `in` takes one", inner.columns.len());
-                    return Err(Fault::new(ErrorKind::Argument, span, message).or("| fields …"));
-                }
-                Ok(())
-            }
+            Place::Subquery(query) => self.one_column(query, within),
         }
+    }
+
+    /// A subquery whose values are looked in.
+    pub(super) fn one_column(&mut self, query: &Query, within: &In) -> Outcome<()> {
+        let inner = self.subquery(query)?;
+        if inner.columns.len() != 1 {
+            let message = format!("the subquery gives {} columns, `in` takes one", inner.columns.len());
+            return Err(Fault::new(ErrorKind::Argument, within.of.span, message).or("| fields …"));
+        }
+        Ok(())
     }
 
     fn call(&mut self, call: &Call, expr: &Expr, standing: Standing) -> Outcome<Kind> {
@@ -133,15 +135,32 @@ impl Checker<'_> {
             _ => {}
         }
         self.arguments(call, expr, standing)?;
-        Ok(match name {
-            // The value of one of the arguments.
-            "if" | "case" | "coalesce" => Kind::Any,
-            _ => function.result,
-        })
+        Ok(function.result)
     }
 
     /// The arguments of a call, which may be an aggregate.
     pub(super) fn arguments(&mut self, call: &Call, expr: &Expr, standing: Standing) -> Outcome<()> {
+        let function = call.function;
+        let name = function.name;
+        self.counted(call, expr)?;
+        if function.reads_time() && !self.scope.has("@timestamp") {
+            let message = format!("`{name}` reads `@timestamp`, which does not exist after this `stats`");
+            return Err(Fault::new(ErrorKind::UnknownField, call.name_span, message).or("datefloor"));
+        }
+        if function.reads_time() && self.scope.is_open() {
+            self.scope.reads.fields.insert("@timestamp".to_owned());
+        }
+        self.each_argument(call, &mut |checker, argument| {
+            let kind = checker.expr(argument, standing)?;
+            if function.is_aggregate() {
+                checker.no_structure(argument, kind, name)?;
+            }
+            Ok(kind)
+        })
+    }
+
+    /// Whether there are as many arguments as the function takes.
+    pub(super) fn counted(&self, call: &Call, expr: &Expr) -> Outcome<()> {
         let function = call.function;
         let name = function.name;
         if call.star && !matches!(name, "count" | "countOverTime") {
@@ -162,22 +181,22 @@ impl Checker<'_> {
             let message = format!("`case` with more than {CASE_BRANCHES_MAX} branches");
             return Err(Fault::new(ErrorKind::Limit, expr.span, message));
         }
-        if function.reads_time() && !self.scope.has("@timestamp") {
-            let message = format!("`{name}` reads `@timestamp`, which does not exist after this `stats`");
-            return Err(Fault::new(ErrorKind::UnknownField, call.name_span, message).or("datefloor"));
-        }
-        if function.reads_time() && self.scope.is_open() {
-            self.scope.reads.fields.insert("@timestamp".to_owned());
-        }
+        Ok(())
+    }
+
+    /// Periods and counts, which are written as such, and the others as they are checked where the call stands.
+    pub(super) fn each_argument(
+        &mut self,
+        call: &Call,
+        check: &mut dyn FnMut(&mut Self, &Expr) -> Outcome<Kind>,
+    ) -> Outcome<()> {
+        let name = call.function.name;
         for (position, argument) in call.arguments.iter().enumerate() {
-            match function.argument(position) {
+            match call.function.argument(position) {
                 Argument::Period => self.period(argument, name)?,
                 Argument::Count => self.count(argument, name)?,
                 wanted => {
-                    let kind = self.expr(argument, standing)?;
-                    if function.is_aggregate() {
-                        self.no_structure(argument, kind, name)?;
-                    }
+                    let kind = check(self, argument)?;
                     match wanted {
                         Argument::Number => self.plain(argument, kind, "a number"),
                         Argument::Text => self.plain(argument, kind, "a text"),
@@ -194,9 +213,15 @@ impl Checker<'_> {
     fn literal_arguments(&mut self, call: &Call) -> Outcome<()> {
         match (call.function.name, call.arguments.as_slice()) {
             ("pct", [_, rank]) => {
-                if let ExprKind::Number(number) = &rank.kind
-                    && number.value().number().is_some_and(|it| it > 100.0)
-                {
+                let typed = match &rank.kind {
+                    ExprKind::Number(number) => number.value().number(),
+                    ExprKind::Negative(of) => match &of.kind {
+                        ExprKind::Number(number) => number.value().number().map(|number| -number),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                if typed.is_some_and(|rank| !(0.0..=100.0).contains(&rank)) {
                     return Err(Fault::new(ErrorKind::Argument, rank.span, "a percentile is from 0 to 100"));
                 }
             }
@@ -212,6 +237,10 @@ impl Checker<'_> {
 
     fn period(&mut self, argument: &Expr, name: &str) -> Outcome<()> {
         match &argument.kind {
+            // In a rate it is what is counted for, not a bin.
+            ExprKind::Period(period) if matches!(name, "rate" | "countOverTime" | "sumOverTime") => {
+                period.lasting(argument.span).map(drop)
+            }
             ExprKind::Period(period) => {
                 if period.effective() != period.amount {
                     let acts = Period { amount: period.effective(), unit: period.unit };

@@ -12,6 +12,7 @@ use crate::{
     ast::Query,
     error::{ErrorKind, Fault, Outcome, QueryError},
     function::Kind,
+    limits::HINTS_MAX,
     parser::read,
     rules::Rules,
     span::Span,
@@ -100,8 +101,8 @@ fn checked(text: &str, query: Query, rules: &Rules) -> Outcome<Checked> {
     if checker.shown.shows_messages() && rows == Rows::Records {
         checker.scope.reads.fields.insert("@message".to_owned());
     }
-    let hints = checker.hints.into_iter().map(|fault| fault.in_text(text)).collect();
-    Ok(Checked { query, columns, more_columns, rows, reads: checker.scope.reads, limit: checker.limit, hints })
+    let Checker { scope, limit, hints, .. } = checker;
+    Ok(Checked { query, columns, more_columns, rows, reads: scope.reads, limit, hints })
 }
 
 /// What is known after the commands so far.
@@ -111,7 +112,7 @@ struct Checker<'t> {
     scope: Scope,
     shown: Shown,
     limit: Option<u64>,
-    hints: Vec<Fault>,
+    hints: Vec<QueryError>,
     /// The number of the command that is being checked.
     command: usize,
 }
@@ -132,7 +133,19 @@ impl<'t> Checker<'t> {
     fn hint(&mut self, span: Span, message: impl Into<String>, instead: Option<String>) {
         let mut fault = Fault::new(ErrorKind::Hint, span, message);
         fault.suggestion = instead;
-        self.hints.push(*fault);
+        self.hinted([fault.in_text(self.text)]);
+    }
+
+    /// Hints, as long as there are not too many.
+    fn hinted(&mut self, hints: impl IntoIterator<Item = QueryError>) {
+        self.hints.extend(hints.into_iter().take(HINTS_MAX - self.hints.len()));
+    }
+
+    /// A query inside of this one, checked by itself; what it hints at is said here.
+    fn subquery(&mut self, query: &Query) -> Outcome<Checked> {
+        let mut inner = checked(self.text, query.clone(), self.rules)?;
+        self.hinted(std::mem::take(&mut inner.hints));
+        Ok(inner)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     ast::{Command, Expr, Item, Limit, LimitForm, Name, Parse, ParseMode, Path, Query, Verb},
     error::{ErrorKind, Fault, Outcome},
     function::Kind,
-    limits::{ROWS_MAX, STATS_MAX},
+    limits::{FIELDS_MADE_MAX, ROWS_MAX, STATS_MAX},
     span::Span,
 };
 
@@ -53,6 +53,10 @@ impl Checker<'_> {
         for (index, command) in query.commands.iter().enumerate() {
             self.command = index;
             self.verb(command)?;
+            if self.scope.names().count() > FIELDS_MADE_MAX {
+                let message = format!("more than {FIELDS_MADE_MAX} fields are made");
+                return Err(Fault::new(ErrorKind::Limit, command.name_span, message));
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::{
     function::Kind,
 };
 
-use super::{Checker, Column, checked, expression::Standing};
+use super::{Checker, Column, expression::Standing};
 
 impl Checker<'_> {
     pub(super) fn reshape(&mut self, verb: &Verb) -> Outcome<()> {
@@ -56,16 +56,17 @@ impl Checker<'_> {
                     self.read(&left.it, left.span)?;
                     self.read(&right.it, right.span)?;
                 }
-                checked(self.text, join.query.clone(), self.rules)?;
+                self.subquery(&join.query)?;
                 self.shown.more = true;
                 Ok(())
             }
             Verb::AppendColumns(append) => {
-                let inner = checked(self.text, append.query.clone(), self.rules)?;
+                let inner = self.subquery(&append.query)?;
                 for column in inner.columns {
                     self.scope.show(&column.name, column.kind, self.command);
                     self.shown.make(&column.name, column.kind);
                 }
+                self.shown.more |= inner.more_columns;
                 Ok(())
             }
             Verb::Autoregress(it) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ast::{Expr, ExprKind, Path, Stats},
+    ast::{Expr, ExprKind, Path, Place, Stats},
     error::{ErrorKind, Fault, Outcome},
     function::{Class, Kind},
 };
@@ -70,44 +70,39 @@ impl Checker<'_> {
                 if let Some((_, key)) = keys.iter().find(|(key, column)| *key == Some(path) || column.name == flat) {
                     return Ok(key.kind);
                 }
-                let message = format!("`{path}` must stand inside of an aggregate, or after `by`");
+                let message = format!("`{flat}` must stand inside of an aggregate, or after `by`");
                 Err(Fault::new(ErrorKind::Aggregate, expr.span, message).or(format!("latest({path})")))
             }
-            kind => {
-                let mut parts = Vec::new();
-                kind.each_part(&mut |part| parts.push(part));
-                for part in &parts {
-                    match (&part.kind, kind) {
-                        // A period is an argument of the call around it.
-                        (ExprKind::Period(_), ExprKind::Call(_)) => {}
-                        (ExprKind::Period(_), _) => drop(self.expr(part, Standing::Row)?),
-                        _ => drop(self.aggregate(part, keys, earlier, aggregates)?),
-                    }
-                }
-                self.call_over_group(expr)
-            }
-        }
-    }
-
-    /// Number and kinds of the arguments of a scalar function over a group; their fields were checked before.
-    fn call_over_group(&mut self, expr: &Expr) -> Outcome<Kind> {
-        Ok(match &expr.kind {
             ExprKind::Call(call) => {
-                let count = call.arguments.len();
-                if call.star || count < call.function.least || count > call.function.most {
-                    let message = format!("`{}` does not take {count} arguments", call.function.name);
-                    return Err(Fault::new(ErrorKind::ArgumentCount, expr.span, message));
-                }
+                self.counted(call, expr)?;
                 if call.function.reads_time() {
                     let message = format!("`{}` stands inside of an aggregate, or after `by`", call.function.name);
                     return Err(Fault::new(ErrorKind::Aggregate, expr.span, message));
                 }
-                call.function.result
+                self.each_argument(call, &mut |checker, argument| {
+                    checker.aggregate(argument, keys, earlier, aggregates)
+                })?;
+                Ok(call.function.result)
             }
-            ExprKind::Number(_) | ExprKind::Negative(_) | ExprKind::Arithmetic(..) => Kind::Number,
-            ExprKind::Text(_) => Kind::Text,
-            _ => Kind::Boolean,
-        })
+            ExprKind::Period(_) => self.expr(expr, Standing::Row),
+            kind => {
+                let mut parts = Vec::new();
+                kind.each_part(&mut |part| parts.push(part));
+                for part in parts {
+                    self.aggregate(part, keys, earlier, aggregates)?;
+                }
+                if let ExprKind::In(within) = kind
+                    && let Place::Subquery(query) = &within.place
+                {
+                    self.one_column(query, within)?;
+                }
+                Ok(match kind {
+                    ExprKind::Number(_) | ExprKind::Negative(_) | ExprKind::Arithmetic(..) => Kind::Number,
+                    ExprKind::Text(_) => Kind::Text,
+                    _ => Kind::Boolean,
+                })
+            }
+        }
     }
 
     fn topk_stands_alone(&self, stats: &Stats, aggregates: usize) -> Outcome<()> {

@@ -64,6 +64,7 @@ fn rows_and_limits_are_known() {
     assert_eq!((compiled("fields a").limit, compiled("fields a").rows), (None, Rows::Records));
     assert_eq!(compiled("stats count(*)").rows, Rows::Groups);
     assert!(compiled("parse logfmt as lf").more_columns);
+    assert!(compiled("fields a | appendcols (parse logfmt as lf)").more_columns);
 }
 
 #[test]
@@ -117,6 +118,7 @@ fn queries_that_mean_nothing_are_refused_with_the_place() {
         ("stats sum(max(a))", ErrorKind::Aggregate, "inside of another", "max", None),
         ("stats count(*) by max(a)", ErrorKind::Aggregate, "after `by`", "max", Some("stats max(a)")),
         ("stats a by b", ErrorKind::Aggregate, "inside of an aggregate", "a", Some("latest(a)")),
+        ("stats max(a) + `b c`", ErrorKind::Aggregate, "`b c` must", "`b c`", Some("latest(`b c`)")),
         ("stats max(a) + b", ErrorKind::Aggregate, "inside of an aggregate", "b", Some("latest(b)")),
         ("stats 1", ErrorKind::Aggregate, "no aggregate", "1", Some("latest(1)")),
         ("stats b by b", ErrorKind::Aggregate, "no aggregate", "b", Some("latest(b)")),
@@ -141,6 +143,15 @@ fn queries_that_mean_nothing_are_refused_with_the_place() {
         ("unnest split(m, ',') into x", ErrorKind::Argument, "jsonParse", "split(m, ',')", Some("jsonParse")),
         ("filter a in (SOURCE 'g' | fields a, b)", ErrorKind::Argument, "2 columns", "a", Some("| fields …")),
         ("filter a in (SOURCE 'g' | stats sum(x) as s | fields y)", ErrorKind::UnknownField, "`y`", "y", None),
+        ("stats pct(a, -1)", ErrorKind::Argument, "0 to 100", "-1", None),
+        ("stats rate(a, 1mo)", ErrorKind::Argument, "equally long", "1mo", None),
+        ("stats max(a) + abs(5m)", ErrorKind::Argument, "only in functions", "5m", None),
+        ("stats max(a) + 5m", ErrorKind::Argument, "only in functions", "5m", None),
+        ("stats datefloor(max(@timestamp), '5m')", ErrorKind::Argument, "a period", "'5m'", Some("5m")),
+        ("stats abs(max(a), 2)", ErrorKind::ArgumentCount, "takes 1 arguments, not 2", "abs(max(a), 2)", None),
+        ("stats regexReplace(max(a), '(', '')", ErrorKind::Regex, "cannot be read", "'('", None),
+        ("stats bin(5m)", ErrorKind::Aggregate, "inside of an aggregate", "bin(5m)", None),
+        ("stats max(a) in (SOURCE 'g' | fields a, b)", ErrorKind::Argument, "2 columns", "max(a)", Some("| fields …")),
         ("fields regexReplace(a, '(', '')", ErrorKind::Regex, "cannot be read", "'('", None),
     ] {
         let error = compile(text, &Rules::default()).expect_err(text);
@@ -150,7 +161,20 @@ fn queries_that_mean_nothing_are_refused_with_the_place() {
         assert_eq!(error.suggestion.as_deref(), instead, "{text}: {error}");
     }
     let branches = ["a = 1, 2"; 11].join(", ");
-    assert_eq!(compile(&format!("fields case({branches})"), &Rules::default()).unwrap_err().kind, ErrorKind::Limit);
+    for text in [format!("fields case({branches})"), format!("stats count(*) as a, case({branches}) as b")] {
+        assert_eq!(compile(&text, &Rules::default()).unwrap_err().kind, ErrorKind::Limit, "{text}");
+    }
+}
+
+#[test]
+fn fields_that_are_made_are_bounded_in_number() {
+    let lags = |commands: usize| {
+        let each: Vec<String> = (0..commands).map(|number| format!("autoregress f{number} p=1-1000")).collect();
+        compile(&each.join(" | "), &Rules::default())
+    };
+    assert_eq!(lags(2).unwrap().columns.len(), 2_002);
+    let error = lags(100).unwrap_err();
+    assert_eq!((error.kind, error.line, error.column), (ErrorKind::Limit, 1, 53), "{error}");
 }
 
 #[test]
@@ -181,6 +205,7 @@ fn what_is_documented_is_accepted() {
 fn hints_are_given_where_something_else_was_meant() {
     for (text, said, instead) in [
         ("filter a in [ERROR]", "in quotes", Some("\"ERROR\"")),
+        ("filter a in [START]", "`START` is a field", Some("\"START\"")),
         ("filter a = null", "not true", Some("not ispresent(…)")),
         ("filter a != NULL", "not true", Some("ispresent(…)")),
         ("filter a like '%x%'", "plain characters", Some("\"x\"")),
@@ -189,11 +214,16 @@ fn hints_are_given_where_something_else_was_meant() {
         ("fields 'a' + b", "always null", Some("concat(…)")),
         ("filter a = 1 or 'x'", "a constant", None),
         ("filter split(a, ',') = 'x'", "not comparable", None),
+        ("filter a in (SOURCE 'g' | filter b in [WARN] | fields a)", "`WARN` is a field", Some("\"WARN\"")),
+        ("appendcols (fields 'a' + b as c)", "always null", Some("concat(…)")),
     ] {
         let hints = compiled(text).hints;
         assert_eq!(hints.len(), 1, "{text}: {hints:?}");
         assert!(hints[0].message.contains(said), "{text}: {}", hints[0]);
         assert_eq!((hints[0].kind, hints[0].suggestion.as_deref()), (ErrorKind::Hint, instead), "{text}");
     }
+    assert_eq!(compiled(&format!("filter {}", ["1"; 1_000].join(" or "))).hints.len(), 20);
+    // What is counted for 300 seconds is not capped, as bins are.
+    assert!(compiled("stats rate(a, 300s)").hints.is_empty());
     assert!(compiled("filter level in ['ERROR'] | stats count(*) by bin(5m)").hints.is_empty());
 }

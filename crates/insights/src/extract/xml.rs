@@ -189,7 +189,8 @@ fn unescaped(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         plain.push_str(&rest[..at]);
         rest = &rest[at..];
-        let entity = rest[1..].find(';').filter(|end| *end <= 8).map(|end| &rest[1..=end]);
+        // Only so far is its end looked for: a text may be full of `&`.
+        let entity = rest.bytes().skip(1).take(9).position(|byte| byte == b';').map(|end| &rest[1..=end]);
         let char = match entity {
             Some("lt") => Some('<'),
             Some("gt") => Some('>'),
@@ -271,5 +272,19 @@ mod tests {
             assert_eq!(path.find(text), None, "{text}");
         }
         assert_eq!(path.find(&"<a>".repeat(10_000)), None);
+    }
+
+    #[test]
+    fn entities_are_replaced_and_lonely_ampersands_stay() {
+        let path = XmlPath::read("/a").unwrap();
+        for (inside, found) in [
+            ("&lt;&gt;&amp;&quot;&apos;", "<>&\"'"),
+            ("&#65;&#x42;&#x10ffff;", "AB\u{10ffff}"),
+            ("& &; &nbsp; &#x110000; é&é;", "& &; &nbsp; &#x110000; é&é;"),
+        ] {
+            assert_eq!(path.find(&format!("<a>{inside}</a>")).as_deref(), Some(found));
+        }
+        let lonely = "&".repeat(1 << 20);
+        assert_eq!(path.find(&format!("<a>{lonely}</a>")), Some(lonely));
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     error::{ErrorKind, Fault, Outcome},
     regex::Regex,
     span::Span,
-    value::number_of_text,
+    value::{number_of_text, number_order},
 };
 
 use super::cursor::Cursor;
@@ -98,37 +98,31 @@ impl Cursor<'_> {
 impl Condition {
     /// Whether a text fulfils it.
     pub(super) fn is_met_by_text(&self, text: &str) -> bool {
-        self.of(
-            |operand| match operand {
-                Operand::Text { pattern, .. } => wildcard(pattern, text),
-                Operand::Number(number, typed) => number_of_text(text) == Some(*number) || typed == text,
-                Operand::Regex(regex) => regex.is_match(text),
-            },
-            number_of_text(text),
-        )
+        match &self.operand {
+            Operand::Text { pattern, .. } => self.holds(wildcard(pattern, text), None),
+            Operand::Regex(regex) => self.holds(regex.is_match(text), None),
+            Operand::Number(_, typed) => {
+                let order = number_order(text, typed);
+                self.holds(order == Some(Ordering::Equal) || typed == text, order)
+            }
+        }
     }
 
     /// Whether a JSON number fulfils it; what is in quotes is no number (uncertain).
     pub(super) fn is_met_by_number(&self, number: f64, printed: &str) -> bool {
-        self.of(
-            |operand| match operand {
-                Operand::Text { quoted: true, .. } => false,
-                Operand::Text { pattern, .. } => wildcard(pattern, printed),
-                Operand::Number(wanted, _) => *wanted == number,
-                Operand::Regex(regex) => regex.is_match(printed),
-            },
-            Some(number),
-        )
+        match &self.operand {
+            Operand::Text { quoted: true, .. } => self.holds(false, None),
+            Operand::Text { pattern, .. } => self.holds(wildcard(pattern, printed), None),
+            Operand::Regex(regex) => self.holds(regex.is_match(printed), None),
+            Operand::Number(wanted, _) => self.holds(*wanted == number, number.partial_cmp(wanted)),
+        }
     }
 
-    fn of(&self, equals: impl Fn(&Operand) -> bool, number: Option<f64>) -> bool {
-        let order = match (&self.operand, number) {
-            (Operand::Number(wanted, _), Some(number)) => number.partial_cmp(wanted),
-            _ => None,
-        };
+    /// Whether the relation holds of what is equal or not, and stands in this order to a number.
+    fn holds(&self, equal: bool, order: Option<Ordering>) -> bool {
         match self.relation {
-            Relation::Equal => equals(&self.operand),
-            Relation::NotEqual => !equals(&self.operand),
+            Relation::Equal => equal,
+            Relation::NotEqual => !equal,
             Relation::Less => order.is_some_and(Ordering::is_lt),
             Relation::LessEqual => order.is_some_and(Ordering::is_le),
             Relation::Greater => order.is_some_and(Ordering::is_gt),
@@ -137,7 +131,7 @@ impl Condition {
     }
 }
 
-/// Whether a whole text is what a pattern says, each `*` any characters. Time grows with the product of both at worst.
+/// Whether a whole text is what a pattern says, each `*` any characters, in time linear in both.
 pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();

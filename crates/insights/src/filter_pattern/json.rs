@@ -68,17 +68,23 @@ impl JsonPattern {
         Ok(Self { node })
     }
 
+    pub(super) fn is_match(&self, message: &str) -> bool {
+        self.met(message).is_some()
+    }
+
     pub(super) fn test(&self, message: &str) -> Option<Extracted> {
-        if !message.trim_start().starts_with(['{', '[']) {
-            return None;
-        }
-        let value = json_of_text(message)?;
-        if !self.node.holds(&value) {
-            return None;
-        }
+        let value = self.met(message)?;
         let mut extracted = Extracted::new();
         self.node.extract(&value, &mut extracted);
         Some(extracted)
+    }
+
+    /// The message as a value, if the conditions hold for it.
+    fn met(&self, message: &str) -> Option<Value> {
+        if !message.trim_start().starts_with(['{', '[']) {
+            return None;
+        }
+        json_of_text(message).filter(|value| self.node.holds(value))
     }
 }
 
@@ -107,9 +113,12 @@ impl Node {
     }
 }
 
-/// A plain value as extracted; `true` is not 1 here.
+/// A plain value as extracted: `true` is not 1 here, and numbers have all their digits, but no more.
 fn printed(value: &Value) -> Option<String> {
-    value.text(&Rules { booleans_as_numbers: false, decimals_max: 15, ..Rules::default() })
+    match value {
+        Value::Number(number) => Some(number.to_string()),
+        other => other.text(&Rules { booleans_as_numbers: false, ..Rules::default() }),
+    }
 }
 
 impl Check {

@@ -71,7 +71,8 @@ impl FilterPattern {
     pub fn is_match(&self, message: &str) -> bool {
         match &self.form {
             Form::Terms(terms) => terms.is_match(message),
-            _ => self.test(message).is_some(),
+            Form::Json(pattern) => pattern.is_match(message),
+            Form::Spaces(pattern) => pattern.is_match(message),
         }
     }
 }

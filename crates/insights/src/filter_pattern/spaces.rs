@@ -54,38 +54,38 @@ impl SpacePattern {
         Ok(pattern)
     }
 
+    pub(super) fn is_match(&self, message: &str) -> bool {
+        self.met(message, &fields(message)).is_some()
+    }
+
     pub(super) fn test(&self, message: &str) -> Option<Extracted> {
         let fields = fields(message);
-        let slots = self.before.len() + self.after.len();
-        if fields.len() < slots {
-            return None;
-        }
-        let mut extracted = Extracted::new();
-        let mut met = |slot: &Slot, text: &str| {
-            extracted.insert(format!("${}", slot.name), text.to_owned());
-            slot.is_met(text)
-        };
-        let last = self.before.len().wrapping_sub(1);
-        for (index, slot) in self.before.iter().enumerate() {
-            // The last of the names takes all that is left.
-            let rest = !self.gap && index == last && fields.len() > slots;
-            let text = if rest { message[fields[index].start..].trim_end() } else { fields[index].text };
-            if !met(slot, text) {
-                return None;
-            }
-        }
-        let behind = fields.len() - self.after.len();
-        for (slot, field) in self.after.iter().zip(&fields[behind..]) {
-            if !met(slot, field.text) {
-                return None;
-            }
-        }
+        let met = self.met(message, &fields)?;
+        let mut extracted: Extracted =
+            met.into_iter().map(|(slot, text)| (format!("${}", slot.name), text.to_owned())).collect();
         if self.gap {
+            let behind = fields.len() - self.after.len();
             for (index, field) in fields.iter().enumerate().take(behind).skip(self.before.len()) {
                 extracted.insert(format!("${}", index + 1), field.text.to_owned());
             }
         }
         Some(extracted)
+    }
+
+    /// The named fields with their texts, if there are as many and each meets its conditions.
+    fn met<'p, 'm>(&'p self, message: &'m str, fields: &[Field<'m>]) -> Option<Vec<(&'p Slot, &'m str)>> {
+        let slots = self.before.len() + self.after.len();
+        let behind = fields.len().checked_sub(self.after.len()).filter(|behind| *behind >= self.before.len())?;
+        let mut met: Vec<(&Slot, &str)> = self.before.iter().zip(fields.iter().map(|field| field.text)).collect();
+        if let Some((_, text)) = met.last_mut()
+            && !self.gap
+            && fields.len() > slots
+        {
+            // The last of the names takes all that is left.
+            *text = message[fields[slots - 1].start..].trim_end();
+        }
+        met.extend(self.after.iter().zip(fields[behind..].iter().map(|field| field.text)));
+        met.iter().all(|(slot, text)| slot.is_met(text)).then_some(met)
     }
 }
 
@@ -143,18 +143,24 @@ struct Field<'m> {
 fn fields(message: &str) -> Vec<Field<'_>> {
     let mut fields = Vec::new();
     let mut at = 0;
+    // Whether a bracket and a quote are still closed further on; what is not closed once is not closed later either.
+    let (mut brackets, mut quotes) = (true, true);
     loop {
         let rest = &message[at..];
         let start = at + (rest.len() - rest.trim_start().len());
         let rest = &message[start..];
         let closing = match rest.chars().next() {
             None => return fields,
-            Some('[') => Some(']'),
-            Some('"') => Some('"'),
+            Some('[') if brackets => Some(']'),
+            Some('"') if quotes => Some('"'),
             Some(_) => None,
         };
         // Brackets that are not closed are plain characters.
         let end = closing.and_then(|closing| rest[1..].find(closing)).map(|end| end + 1);
+        if end.is_none() {
+            brackets &= closing != Some(']');
+            quotes &= closing != Some('"');
+        }
         let (text, length) = match end {
             Some(end) => (&rest[1..end], end + 1),
             None => {

@@ -86,6 +86,9 @@ fn selectors_find_values_and_compare_them() {
         ("{ $.code = \"404\" }", true),
         ("{ $.grid[1][0] = 4 }", true),
         ("{ $.big = 9007199254740993 }", true),
+        ("{ $.big = 9007199254740992 }", false),
+        ("{ $.big > 9007199254740992 }", true),
+        ("{ $.big <= 9007199254740992 }", false),
         ("{ $.kind = x && $.n = 1 || $.ok IS TRUE }", true),
         ("{ $.kind = x && ($.n = 1 || $.ok IS TRUE) }", false),
         ("{ ($.kind = Renamed) && (($.n = 1000)) }", true),
@@ -155,6 +158,27 @@ fn values_are_extracted_by_the_names_of_metric_filters() {
     );
     assert_eq!(extracted("[level, rest]", "A  [b c] \"d\" "), pairs(&[("$level", "A"), ("$rest", "[b c] \"d\"")]));
     assert_eq!(extracted("[]", "a [b"), pairs(&[("$1", "a"), ("$2", "[b")]));
+    assert_eq!(extracted("[a, ...]", "x"), pairs(&[("$a", "x")]));
+    assert_eq!(extracted("[a, ..., b]", "x y z"), pairs(&[("$2", "y"), ("$a", "x"), ("$b", "z")]));
+}
+
+#[test]
+fn numbers_are_extracted_with_their_own_digits() {
+    for number in ["123456789.123", "0.1", "2.5", "-7", "0.00000000000000000001", "9007199254740993"] {
+        let pattern = FilterPattern::parse("{ $.n >= -10 }").unwrap();
+        let extracted = pattern.test(&format!("{{\"n\": {number}}}")).unwrap();
+        assert_eq!(extracted["$.n"], number);
+    }
+    assert!(FilterPattern::parse("{ $.n = 123456789.12* }").unwrap().is_match("{\"n\": 123456789.123}"));
+    assert!(FilterPattern::parse("{ $.n = %123$% }").unwrap().is_match("{\"n\": 123456789.123}"));
+}
+
+#[test]
+fn brackets_that_are_never_closed_are_looked_for_once() {
+    let pattern = FilterPattern::parse("[a, b, ..., c]").unwrap();
+    for opened in ["[ ", "\" [", "[\"x "] {
+        assert!(pattern.is_match(&opened.repeat(1 << 18)));
+    }
 }
 
 #[test]

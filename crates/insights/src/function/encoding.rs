@@ -8,7 +8,7 @@ use crate::value::Value;
 
 use super::{
     Argument::{Number, Text},
-    Context, Function, Kind, scalar, text_of,
+    Function, Kind, of_text, scalar, text_of,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -54,10 +54,6 @@ const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-fn of_text(arguments: &[Value], context: &Context, compute: impl Fn(&str) -> Option<String>) -> Value {
-    text_of(arguments, 0, context).and_then(|text| compute(&text)).map_or(Value::Null, Value::Text)
-}
-
 fn hex_of(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -94,8 +90,15 @@ fn bytes_of_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
     let (mut group, mut bits) = (0_u32, 0);
     for byte in digits.bytes() {
-        let sextet = BASE64.iter().position(|known| *known == byte)?;
-        group = (group << 6) | u32::try_from(sextet).ok()?;
+        let sextet = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        group = (group << 6) | u32::from(sextet);
         bits += 6;
         if bits >= 8 {
             bits -= 8;

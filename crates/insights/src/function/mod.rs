@@ -6,6 +6,7 @@ mod date_pattern;
 mod encoding;
 mod general;
 mod numeric;
+mod replace;
 mod structure;
 mod text;
 mod time;
@@ -14,7 +15,7 @@ pub use address::in_network;
 
 use std::fmt;
 
-use crate::{rules::Rules, value::Value};
+use crate::{limits::TEXT_BYTES_MAX, rules::Rules, value::Value};
 
 /// A function.
 pub struct Function {
@@ -200,6 +201,16 @@ impl Function {
 /// The text of an argument; functions of texts are null where it is null, a list or a map.
 fn text_of(arguments: &[Value], position: usize, context: &Context) -> Option<String> {
     arguments.get(position)?.text(&context.rules)
+}
+
+/// A text that is computed from the first argument, if that is one.
+fn of_text(arguments: &[Value], context: &Context, compute: impl Fn(&str) -> Option<String>) -> Value {
+    text_of(arguments, 0, context).and_then(|text| compute(&text)).map_or(Value::Null, made)
+}
+
+/// A text that a function has made; null, if it is too long. Functions inside of each other could double a text 60 times.
+fn made(text: String) -> Value {
+    if text.len() > TEXT_BYTES_MAX { Value::Null } else { Value::Text(text) }
 }
 
 fn number_of(arguments: &[Value], position: usize) -> Option<f64> {

@@ -49,11 +49,17 @@ fn round(arguments: &[Value], context: &Context) -> Value {
 
 fn rounded(number: f64, digits: i64, half_even: bool) -> f64 {
     let nearest = |number: f64| if half_even { number.round_ties_even() } else { number.round() };
-    // Within 300 of zero.
-    let scale = 10_f64.powi(digits as i32);
-    let scaled = number * scale;
+    // Within 300 of zero. A tenth is no double, ten is one: what is in front of the point is divided.
+    let scale = 10_f64.powi(digits.unsigned_abs() as i32);
+    let scaled = if digits < 0 { number / scale } else { number * scale };
     // A number with more digits than a double holds is as round as it gets.
-    if !scaled.is_finite() || scale == 0.0 || scaled.abs() >= 9.0e15 { number } else { nearest(scaled) / scale }
+    if !scaled.is_finite() || scaled.abs() >= 9.0e15 {
+        number
+    } else if digits < 0 {
+        nearest(scaled) * scale
+    } else {
+        nearest(scaled) / scale
+    }
 }
 
 fn haversine(arguments: &[Value], _: &Context) -> Value {

@@ -4,7 +4,7 @@ use crate::value::{Value, equal, json_of_text};
 
 use super::{
     Argument::{Any, Text},
-    Context, Function, Kind, answer, scalar, text_of,
+    Context, Function, Kind, answer, made, scalar, text_of,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -14,7 +14,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     scalar("jsonStringify", &[Any], 1, 1, Kind::Text, |it, _| match &it[0] {
         Value::Null => Value::Null,
-        value => Value::Text(value.to_json()),
+        value => made(value.to_json()),
     }),
     scalar("jsonArraySize", &[Any], 1, 1, Kind::Number, |it, context| match list(it, context) {
         Some(list) => Value::of_number(list.len() as f64),

@@ -30,13 +30,17 @@ fn row() -> One {
 }
 
 fn computed(expression: &str, rules: Rules) -> Option<String> {
+    computed_over(expression, rules, &row())
+}
+
+fn computed_over(expression: &str, rules: Rules, row: &One) -> Option<String> {
     let query =
         crate::parse(&format!("display {expression} as r")).unwrap_or_else(|error| panic!("{expression}: {error}"));
     let Verb::Display(items) = &query.commands[0].verb else {
         unreachable!("it is a display");
     };
     let context = Context { start_ms: 1_000, end_ms: 61_000, now_s: 62, rules };
-    evaluate(&items[0].expr, &row(), &context).print(&context.rules)
+    evaluate(&items[0].expr, row, &context).print(&context.rules)
 }
 
 fn each(cases: &[(&str, Option<&str>)]) {
@@ -104,6 +108,10 @@ fn numbers_are_computed_or_null() {
         ("round(2.5)", Some("3")),
         ("round(-2.5)", Some("-3")),
         ("round(1234.5678, -2)", Some("1200")),
+        ("round(50000, -5)", Some("100000")),
+        ("round(50000000000, -11)", Some("100000000000")),
+        ("round(n, -400)", Some("0")),
+        ("round(f, 400)", Some("2.567")),
         ("round(n, nosuch)", None),
         ("log(1)", Some("0")),
         ("log(0)", None),
@@ -116,6 +124,8 @@ fn numbers_are_computed_or_null() {
         ("big", Some("9007199254740993")),
         ("big = 9007199254740993", Some("1")),
         ("big = 9007199254740992", Some("0")),
+        ("big <= 9007199254740992", Some("0")),
+        ("decToHex(big)", Some("0x20000000000001")),
     ]);
     assert_eq!(computed("round(2.5)", Rules { round_half_even: true, ..Rules::default() }).as_deref(), Some("2"));
 }
@@ -174,6 +184,40 @@ fn texts_are_counted_in_code_points() {
     assert_eq!(computed("strcontains(s, \"FOO\", true)", live).as_deref(), Some("0"));
     let skips = Rules { concat_skips_null: true, ..Rules::default() };
     assert_eq!(computed("concat(\"a\", nosuch)", skips).as_deref(), Some("a"));
+}
+
+#[test]
+fn texts_that_get_too_long_are_null() {
+    let json = Value::Map(vec![("t".into(), Value::Text("a,".repeat(1 << 19))), ("q".into(), "\"".into())]);
+    let nested = |function: &str, of: &str| format!("{}{of}{}", format!("{function}(").repeat(30), ")".repeat(30));
+    for (expression, printed) in [
+        ("strlen(concat(t, t, t, t))".to_owned(), Some("4194304")),
+        ("concat(t, t, t, t, 'x')".to_owned(), None),
+        ("strlen(replace(t, 'a', 'bbbbbbb'))".to_owned(), Some("4194304")),
+        ("replace(t, 'a', 'bbbbbbbb')".to_owned(), None),
+        ("strlen(regexReplace(t, '[a]', 'bbbbbbb'))".to_owned(), Some("4194304")),
+        ("regexReplace(t, '[a]', 'bbbbbbbb')".to_owned(), None),
+        (nested("base64encode", "t"), None),
+        (nested("jsonStringify", "q"), None),
+        (nested("urlencode", "concat(t, t)"), None),
+        ("jsonArraySize(split(t, ','))".to_owned(), Some("524289")),
+        ("split(concat(t, t), ',')".to_owned(), None),
+    ] {
+        assert_eq!(
+            computed_over(&expression, Rules::default(), &One(json.clone())).as_deref(),
+            printed,
+            "{expression}"
+        );
+    }
+}
+
+#[test]
+fn characters_that_are_taken_off_are_looked_up_and_not_searched_for() {
+    let of = Value::Map(vec![
+        ("t".into(), Value::Text("a".repeat(1 << 18) + "é")),
+        ("c".into(), Value::Text("b".repeat(1 << 18) + "a")),
+    ]);
+    assert_eq!(computed_over("trim(t, c)", Rules::default(), &One(of)).as_deref(), Some("é"));
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Functions of texts. Places are counted in code points.
 
-use crate::{regex::Regex, span::Span, value::Value};
+use crate::{
+    limits::{ELEMENTS_MAX, TEXT_BYTES_MAX},
+    value::Value,
+};
 
 use super::{
     Argument::{Any, Condition, Number, Text},
-    Context, Function, Kind, MANY, answer, scalar, text_of,
+    Context, Function, Kind, MANY, answer, of_text, replace, scalar, text_of,
 };
-
-/// The longest text that a function makes.
-const TEXT_BYTES_MAX: usize = 4 << 20;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     scalar("concat", &[Any], 1, MANY, Kind::Text, concat),
@@ -19,24 +19,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Some(text) => Value::of_number(text.chars().count() as f64),
         None => Value::Null,
     }),
-    scalar("toupper", &[Text], 1, 1, Kind::Text, |it, context| of_text(it, context, |text| text.to_uppercase())),
-    scalar("tolower", &[Text], 1, 1, Kind::Text, |it, context| of_text(it, context, |text| text.to_lowercase())),
+    scalar("toupper", &[Text], 1, 1, Kind::Text, |it, context| of_text(it, context, |text| Some(text.to_uppercase()))),
+    scalar("tolower", &[Text], 1, 1, Kind::Text, |it, context| of_text(it, context, |text| Some(text.to_lowercase()))),
     scalar("substr", &[Text, Number, Number], 2, 3, Kind::Text, substr),
-    scalar("replace", &[Text, Text, Text], 3, 3, Kind::Text, |it, context| {
-        match (text_of(it, 0, context), text_of(it, 1, context), text_of(it, 2, context)) {
-            (Some(text), Some(part), Some(_)) if part.is_empty() => Value::Text(text),
-            (Some(text), Some(part), Some(by)) => bounded(text.replace(&part, &by)),
-            _ => Value::Null,
-        }
-    }),
+    scalar("replace", &[Text, Text, Text], 3, 3, Kind::Text, |it, context| replaced(it, context, replace::parts)),
     scalar("regexReplace", &[Text, Text, Text], 3, 3, Kind::Text, |it, context| {
-        match (text_of(it, 0, context), text_of(it, 1, context), text_of(it, 2, context)) {
-            (Some(text), Some(pattern), Some(by)) => match Regex::compile(&pattern, Span::default()) {
-                Ok(regex) => bounded(regex.program().replace_all(&text, references(&by).as_str()).into_owned()),
-                Err(_) => Value::Null,
-            },
-            _ => Value::Null,
-        }
+        replaced(it, context, replace::matches)
     }),
     scalar("strcontains", &[Text, Text, Condition], 2, 3, Kind::Boolean, |it, context| {
         asked(it, context, |text, part| {
@@ -56,19 +44,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     scalar("split", &[Text, Text], 2, 2, Kind::List, |it, context| {
         match (text_of(it, 0, context), text_of(it, 1, context)) {
             (Some(text), Some(part)) if part.is_empty() => Value::List(vec![Value::Text(text)]),
-            (Some(text), Some(part)) => Value::List(text.split(part.as_str()).map(Value::from).collect()),
+            (Some(text), Some(part)) => {
+                let list: Vec<Value> = text.split(&part).take(ELEMENTS_MAX + 1).map(Value::from).collect();
+                if list.len() > ELEMENTS_MAX { Value::Null } else { Value::List(list) }
+            }
             _ => Value::Null,
         }
     }),
 ];
-
-fn bounded(text: String) -> Value {
-    if text.len() > TEXT_BYTES_MAX { Value::Null } else { Value::Text(text) }
-}
-
-fn of_text(arguments: &[Value], context: &Context, compute: impl Fn(&str) -> String) -> Value {
-    text_of(arguments, 0, context).map_or(Value::Null, |text| Value::Text(compute(&text)))
-}
 
 /// 1 or 0; a text that is absent contains, begins and ends with nothing.
 fn asked(arguments: &[Value], context: &Context, holds: impl Fn(&str, &str) -> bool) -> Value {
@@ -78,16 +61,25 @@ fn asked(arguments: &[Value], context: &Context, holds: impl Fn(&str, &str) -> b
     }
 }
 
+/// What `replace` and `regexReplace` give: null, if one of the three texts is none.
+fn replaced(arguments: &[Value], context: &Context, replace: fn(String, &str, &str) -> Value) -> Value {
+    match (text_of(arguments, 0, context), text_of(arguments, 1, context), text_of(arguments, 2, context)) {
+        (Some(text), Some(what), Some(by)) => replace(text, &what, &by),
+        _ => Value::Null,
+    }
+}
+
 fn concat(arguments: &[Value], context: &Context) -> Value {
     let mut joined = String::new();
     for argument in arguments {
         match argument.text(&context.rules) {
+            Some(text) if joined.len() + text.len() > TEXT_BYTES_MAX => return Value::Null,
             Some(text) => joined.push_str(&text),
             None if context.rules.concat_skips_null && argument.is_null() => {}
             None => return Value::Null,
         }
     }
-    bounded(joined)
+    Value::Text(joined)
 }
 
 /// Takes off blanks, or any of the characters of the second argument.
@@ -97,12 +89,15 @@ fn trim(arguments: &[Value], context: &Context, left: bool, right: bool) -> Valu
     };
     let characters = match arguments.get(1) {
         Some(_) => match text_of(arguments, 1, context) {
-            Some(characters) => Some(characters),
+            Some(characters) => Some(sorted(&characters)),
             None => return Value::Null,
         },
         None => None,
     };
-    let goes = |char: char| characters.as_ref().map_or(char.is_whitespace(), |characters| characters.contains(char));
+    let goes = |char: char| match &characters {
+        Some(characters) => characters.binary_search(&char).is_ok(),
+        None => char.is_whitespace(),
+    };
     let mut kept = text.as_str();
     if left {
         kept = kept.trim_start_matches(goes);
@@ -111,6 +106,14 @@ fn trim(arguments: &[Value], context: &Context, left: bool, right: bool) -> Valu
         kept = kept.trim_end_matches(goes);
     }
     Value::from(kept)
+}
+
+/// The characters of a text, each once: there may be as many of them as of those that are taken off.
+fn sorted(text: &str) -> Vec<char> {
+    let mut characters: Vec<char> = text.chars().collect();
+    characters.sort_unstable();
+    characters.dedup();
+    characters
 }
 
 fn substr(arguments: &[Value], context: &Context) -> Value {
@@ -126,22 +129,4 @@ fn substr(arguments: &[Value], context: &Context) -> Value {
     };
     let start = usize::try_from(start).unwrap_or(0);
     Value::Text(text.chars().skip(start).take(length).collect())
-}
-
-/// RE2 writes `\1` where the library writes `${1}`; `$` is plain.
-fn references(by: &str) -> String {
-    let mut written = String::with_capacity(by.len());
-    let mut chars = by.chars().peekable();
-    while let Some(char) = chars.next() {
-        match char {
-            '\\' => match chars.next() {
-                Some(digit) if digit.is_ascii_digit() => written.push_str(&format!("${{{digit}}}")),
-                Some(other) => written.push(other),
-                None => written.push('\\'),
-            },
-            '$' => written.push_str("$$"),
-            other => written.push(other),
-        }
-    }
-    written
 }

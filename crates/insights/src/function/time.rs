@@ -57,7 +57,7 @@ fn millis(arguments: &[Value], position: usize) -> Option<i64> {
 }
 
 /// A period that came as a text.
-pub(crate) fn period_of_text(text: &str) -> Option<Span> {
+fn period_of_text(text: &str) -> Option<Span> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (amount, unit) = text.split_at(digits);
     Some(Span { amount: amount.parse().ok().filter(|amount| *amount > 0)?, unit: Unit::named(unit)? })

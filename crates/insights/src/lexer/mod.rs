@@ -7,6 +7,7 @@ pub use token::{BadToken, Sign, Token, TokenKind};
 use crate::{
     ast::{Part, Path},
     error::{ErrorKind, Fault, nearest},
+    limits::PATH_PARTS_MAX,
     period::{Period, Unit},
     span::Span,
     value::number_of_text,
@@ -151,7 +152,7 @@ impl<'t> Lexer<'t> {
             return TokenKind::Sign(*sign);
         }
         self.at += char.len_utf8();
-        let fault = if char.is_control() || char.width_is_hidden() {
+        let fault = if char.is_control() || is_hidden(char) {
             self.bad(start, format!("a control character (U+{:04X})", u32::from(char)))
         } else {
             self.bad(start, format!("`{char}` means nothing here; names with it stand in backticks"))
@@ -228,6 +229,10 @@ impl<'t> Lexer<'t> {
                 let fault = self.bad(start, "a field's path that ends with a point");
                 return TokenKind::Bad(BadToken(fault));
             }
+        }
+        if parts.len() > PATH_PARTS_MAX {
+            let message = format!("a field's path of more than {PATH_PARTS_MAX} steps");
+            return TokenKind::Bad(BadToken(Fault::new(ErrorKind::Limit, Span::new(start, self.at), message)));
         }
         TokenKind::Path { path: Path { parts }, bare }
     }
@@ -308,15 +313,9 @@ fn leading_index(rest: &str) -> Option<(Option<u32>, usize)> {
     (digits > 0 && inside[digits..].starts_with(']')).then(|| (inside[..digits].parse().ok(), digits + 2))
 }
 
-trait Hidden {
-    fn width_is_hidden(self) -> bool;
-}
-
-impl Hidden for char {
-    /// Characters that cannot be seen: directions of writing, joiners.
-    fn width_is_hidden(self) -> bool {
-        matches!(self, '\u{200c}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-    }
+/// Whether a character cannot be seen: directions of writing, joiners.
+fn is_hidden(char: char) -> bool {
+    matches!(char, '\u{200c}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
 #[cfg(test)]

@@ -54,9 +54,7 @@ impl Parser {
     pub(super) fn field(&mut self) -> Outcome<FieldRef> {
         let token = self.peek().clone();
         match token.kind {
-            TokenKind::Path { path, bare: true } if path.single() == Some("by") => {
-                Err(Fault::new(ErrorKind::Syntax, token.span, format!("expected a field, found `{path}`")))
-            }
+            TokenKind::Path { .. } if token.is_word("by") => Err(self.unexpected("a field")),
             TokenKind::Path { path, .. } => {
                 self.next();
                 Ok(Spanned { it: path, span: token.span })
@@ -110,6 +108,12 @@ impl Parser {
         }
     }
 
+    /// A period of which every one is as long as any other.
+    pub(super) fn lasting_period(&mut self) -> Outcome<Period> {
+        let span = self.peek().span;
+        self.period()?.lasting(span)
+    }
+
     /// Whether `WORD=` comes next; if so it is passed over.
     pub(super) fn option(&mut self, name: &str) -> bool {
         let comes = self.peek().is_word(name) && self.peek_at(1).is_sign(Sign::Equal);
@@ -134,9 +138,7 @@ impl Parser {
     pub(super) fn literal(&mut self) -> Outcome<Expr> {
         match self.peek().kind {
             TokenKind::Number(_) | TokenKind::Text(_) => self.primary(),
-            TokenKind::Sign(Sign::Minus) if matches!(self.peek_at(1).kind, TokenKind::Number(_)) => {
-                self.negative_literal()
-            }
+            TokenKind::Sign(Sign::Minus) if matches!(self.peek_at(1).kind, TokenKind::Number(_)) => self.unary(),
             TokenKind::Path { .. } if self.peek().is_word("true") || self.peek().is_word("false") => self.primary(),
             _ => Err(match self.peek().word() {
                 Some(word) => self.unexpected("a number or a text in quotes").or(format!("\"{word}\"")),

@@ -72,7 +72,7 @@ impl Parser {
         }
         let items = self.several(Self::item)?;
         let by = if self.word("by") { self.several(Self::item)? } else { Vec::new() };
-        let offset = if !by.is_empty() && self.word("offset") { Some(self.period()?) } else { None };
+        let offset = if !by.is_empty() && self.word("offset") { Some(self.lasting_period()?) } else { None };
         Ok(Stats { items, by, offset })
     }
 

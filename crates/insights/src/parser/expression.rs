@@ -233,7 +233,7 @@ impl Parser {
         Self::arithmetic(left, Operator::Power, right)
     }
 
-    fn unary(&mut self) -> Outcome<Expr> {
+    pub(super) fn unary(&mut self) -> Outcome<Expr> {
         let start = self.peek().span;
         if !self.sign(Sign::Minus) {
             return self.primary();
@@ -243,11 +243,6 @@ impl Parser {
         self.depth -= 1;
         let span = start.to(of.span);
         Self::build(ExprKind::Negative(Box::new(of)), span)
-    }
-
-    /// `-3`
-    pub(super) fn negative_literal(&mut self) -> Outcome<Expr> {
-        self.unary()
     }
 
     pub(super) fn primary(&mut self) -> Outcome<Expr> {

@@ -128,7 +128,7 @@ impl Parser {
                 let message = format!("expected {wanted}, found the end");
                 return Fault::new(ErrorKind::Syntax, Span::new(end, end), message);
             }
-            TokenKind::Path { path, .. } => format!("`{path}`"),
+            TokenKind::Path { path, .. } => format!("`{}`", path.flat()),
             TokenKind::Number(number) => format!("the number {number}"),
             TokenKind::Period(period) => format!("the period {period}"),
             TokenKind::Text(_) => "a text in quotes".to_owned(),

@@ -214,7 +214,7 @@ impl Parser {
         let fields = self.fields()?;
         let gap_max = if self.word("maxspan") {
             self.sign(Sign::Equal);
-            Some(self.period()?)
+            Some(self.lasting_period()?)
         } else {
             None
         };

@@ -148,7 +148,7 @@ impl Parser {
             return Ok(Instant::Now);
         }
         if self.sign(Sign::Minus) {
-            return Ok(Instant::Ago(self.period()?));
+            return Ok(Instant::Ago(self.lasting_period()?));
         }
         Ok(Instant::At(self.count("`now`, a period such as `-1d`, or milliseconds since 1970")?.0))
     }

@@ -136,6 +136,10 @@ fn faults_say_what_where_and_what_instead() {
         ("sort a descending", ErrorKind::Syntax, "`asc`", "descending", Some("desc")),
         ("limit 1.5", ErrorKind::Syntax, "whole number", "1.5", None),
         ("limit x", ErrorKind::Syntax, "whole number", "x", None),
+        ("dedup BY", ErrorKind::Syntax, "expected a field, found `BY`", "BY", None),
+        ("stats count(*) by bin(1h) offset 1mo", ErrorKind::Argument, "equally long", "1mo", None),
+        ("sessionize a maxspan 2q", ErrorKind::Argument, "equally long", "2q", None),
+        ("SOURCE 'a' start=-1y | limit 1", ErrorKind::Argument, "equally long", "1y", None),
         ("stats by x", ErrorKind::Syntax, "an aggregate", "by", Some("count(*) by")),
         ("parse m '* *' as a", ErrorKind::ArgumentCount, "2 `*`, and 1 names", "'* *'", None),
         ("parse m /(\\d)/", ErrorKind::Argument, "has a name", "/(\\d)/", Some("(?<name>…)")),
@@ -215,9 +219,12 @@ fn size_is_bounded() {
         ["limit 1"; 101].join("|"),
         format!("filter {}", ["a like /x/"; 101].join(" or ")),
         format!("fields {}", ["regexReplace(a, 'x', '')"; 101].join(", ")),
+        format!("fields {}a", "a.".repeat(4_900)),
+        format!("fields a{}", "[0]".repeat(3_000)),
     ] {
         assert_eq!(parse(&text).unwrap_err().kind, ErrorKind::Limit, "{}", &text[..40]);
     }
+    round(&format!("fields {}a", "a.".repeat(127)));
     round(&format!("filter {}", ["a = 1"; 1_000].join(" or ")));
     round(&format!("filter {}a{}", "(".repeat(60), ")".repeat(60)));
 }

@@ -12,12 +12,7 @@ pub fn compare(left: &Value, right: &Value, rules: &Rules) -> Option<Ordering> {
         return None;
     }
     if let (Value::Text(left), Value::Text(right)) = (left, right) {
-        return Some(match (number_of_text(left), number_of_text(right)) {
-            // Beyond 2^53 doubles run together: the same text is the same number, and no other is.
-            (Some(_), Some(_)) if left == right => Ordering::Equal,
-            (Some(one), Some(other)) => one.partial_cmp(&other)?,
-            _ => left.cmp(right),
-        });
+        return Some(number_order(left, right).unwrap_or_else(|| left.cmp(right)));
     }
     if let Some((truth, text)) = boolean_and_text(left, right) {
         return if truth_of(text)? == truth { Some(Ordering::Equal) } else { None };
@@ -31,6 +26,26 @@ pub fn compare(left: &Value, right: &Value, rules: &Rules) -> Option<Ordering> {
         (Value::Text(text), Value::Time(_)) => Some(text.as_str().cmp(&right.print(rules)?)),
         _ => None,
     }
+}
+
+/// The order of two texts that both look like numbers; nothing where one does not.
+pub(crate) fn number_order(left: &str, right: &str) -> Option<Ordering> {
+    let order = number_of_text(left)?.partial_cmp(&number_of_text(right)?)?;
+    match (order, whole(left), whole(right)) {
+        // Beyond 2^53 doubles run together: only digits tell whole numbers apart.
+        (Ordering::Equal, Some((minus, one)), Some((_, other))) => {
+            let size = one.len().cmp(&other.len()).then_with(|| one.cmp(other));
+            Some(if minus { size.reverse() } else { size })
+        }
+        _ => Some(order),
+    }
+}
+
+/// Whether a whole number is below zero, and its digits, without the zeros in front.
+fn whole(text: &str) -> Option<(bool, &str)> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+    whole.then(|| (text.starts_with('-'), digits.trim_start_matches('0')))
 }
 
 /// Whether two values are equal; nothing where they cannot be compared because one is null, a list or a map.

@@ -5,6 +5,7 @@ mod json;
 mod natural;
 mod print;
 
+pub(crate) use compare::number_order;
 pub use compare::{compare, equal};
 pub use json::json_of_text;
 pub use natural::{natural_order, sort_order};
@@ -31,9 +32,9 @@ pub enum Value {
 }
 
 impl Value {
-    /// A number, or null if it is not finite.
+    /// A number, or null if it is not finite. Minus zero is zero.
     pub fn of_number(number: f64) -> Self {
-        if number.is_finite() { Self::Number(number) } else { Self::Null }
+        if number.is_finite() { Self::Number(number + 0.0) } else { Self::Null }
     }
 
     /// A number where there is one.
@@ -65,6 +66,12 @@ impl Value {
 
     /// As a whole number, what is behind the point cut off.
     pub fn integer(&self) -> Option<i64> {
+        if let Self::Text(text) = self
+            && let Ok(whole) = text.parse()
+        {
+            // Identifiers may be larger than a double can tell apart.
+            return Some(whole);
+        }
         let number = self.number()?.trunc();
         // Every double in this range has an exact integer.
         (number.abs() < 9.2e18).then_some(number as i64)

@@ -43,7 +43,8 @@ fn plain_order(left: &Value, right: &Value) -> Ordering {
 fn written(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Text(text) => Cow::Borrowed(text),
-        other => Cow::Owned(other.number().map_or_else(String::new, |number| number.to_string())),
+        // Minus zero is zero.
+        other => Cow::Owned(other.number().map_or_else(String::new, |number| (number + 0.0).to_string())),
     }
 }
 

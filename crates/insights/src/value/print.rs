@@ -28,17 +28,19 @@ impl Value {
     }
 }
 
+/// No double has more digits behind its point.
+const DECIMALS_MAX: usize = 1_074;
+
 /// Whole numbers without a point, others with as many digits behind it as they have and may have.
 fn print_number(number: f64, decimals_max: usize) -> String {
     if number.fract() == 0.0 {
         // Minus zero prints as zero.
         return format!("{}", number + 0.0);
     }
-    let printed = format!("{number:.decimals_max$}");
-    if !printed.contains('.') {
-        return printed;
-    }
-    match printed.trim_end_matches('0').trim_end_matches('.') {
+    let decimals = decimals_max.min(DECIMALS_MAX);
+    let printed = format!("{number:.decimals$}");
+    let trimmed = if decimals > 0 { printed.trim_end_matches('0').trim_end_matches('.') } else { &printed };
+    match trimmed {
         "-0" => "0".to_owned(),
         trimmed => trimmed.to_owned(),
     }

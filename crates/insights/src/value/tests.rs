@@ -148,6 +148,40 @@ fn values_print_as_results_show_them() {
 }
 
 #[test]
+fn any_number_of_decimals_may_be_asked_for() {
+    let printed = |number: f64, decimals_max: usize| {
+        Value::Number(number).print(&Rules { decimals_max, ..Rules::default() }).unwrap()
+    };
+    assert_eq!([printed(2.5, usize::MAX), printed(-0.4, 0), printed(10.4, 0)], ["2.5", "0", "10"]);
+    assert_eq!(printed(5e-324, 100_000).len(), 2 + 1_074);
+}
+
+#[test]
+fn minus_zero_is_zero() {
+    let (minus, zero) = (Value::Number(-0.0), Value::Number(0.0));
+    let rules = Rules::default();
+    assert_eq!(equal(&minus, &zero, &rules), Some(true));
+    assert_eq!(sort_order(&minus, &zero, false, &rules), Ordering::Equal);
+    for made in [Value::of_number(-0.0), Value::of_maybe(Some(-0.0)), json_of_text("-0.0").unwrap()] {
+        assert!(matches!(made, Value::Number(number) if number.is_sign_positive()), "{made:?}");
+    }
+}
+
+#[test]
+fn whole_numbers_that_no_double_tells_apart_are_compared_by_their_digits() {
+    let order = |one: &str, other: &str| compare(&Value::from(one), &Value::from(other), &Rules::default());
+    assert_eq!(order("9007199254740993", "9007199254740992"), Some(Ordering::Greater));
+    assert_eq!(order("-9007199254740993", "-9007199254740992"), Some(Ordering::Less));
+    assert_eq!(order("+09007199254740993", "9007199254740993"), Some(Ordering::Equal));
+    assert_eq!(order("01", "1"), Some(Ordering::Equal));
+    assert_eq!(order("-0", "0"), Some(Ordering::Equal));
+    assert_eq!(order("1.0", "1"), Some(Ordering::Equal));
+    let numbers = Rules { numeric_texts_equal: true, ..Rules::default() };
+    assert_eq!(equal(&"9007199254740993".into(), &"9007199254740992".into(), &numbers), Some(false));
+    assert_eq!(Value::from("9007199254740993").integer(), Some(9_007_199_254_740_993));
+}
+
+#[test]
 fn json_keeps_its_order_and_its_large_numbers() {
     let text = r#"{"b":[1,2.5,null],"a":{"id":9007199254740993,"n":-5},"b2":true}"#;
     let value = json_of_text(text).unwrap();

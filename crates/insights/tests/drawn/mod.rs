@@ -411,7 +411,7 @@ fn error_holds(text: &str, error: &QueryError) {
     assert!(error.start <= error.end && error.end <= text.len(), "{error}");
     assert!(text.is_char_boundary(error.start) && text.is_char_boundary(error.end), "{error}");
     assert!(error.line >= 1 && error.column >= 1, "{error}");
-    assert!(!error.message.is_empty());
+    assert!(!error.message.is_empty() && !error.to_string().contains(char::is_control), "{error:?}");
     let pointed = error.pointed();
     assert!(pointed.chars().filter(|char| char.is_control()).all(|char| char == '\n'), "{pointed:?}");
     let place = error.malformed().query_compile_error.location;

@@ -197,8 +197,8 @@ impl Reference<'_> {
             }
             fields
         };
-        let owned = |found: Vec<(String, Option<&str>)>| -> Vec<(String, Option<String>)> {
-            found.into_iter().map(|(name, value)| (name, value.map(str::to_owned))).collect()
+        let owned = |found: Vec<(&str, Option<&str>)>| -> Vec<(String, Option<String>)> {
+            found.into_iter().map(|(name, value)| (name.to_owned(), value.map(str::to_owned))).collect()
         };
         match &parse.mode {
             // In what is absent nothing is found, not even an empty text.
