@@ -133,6 +133,10 @@ impl World {
     /// The agent says nothing any more but nobody closed its connection: the missed heartbeat tells.
     fn goes_silent(&mut self, machine: MachineId) {
         let epoch = self.next_epoch(machine);
+        self.will_be_missed(machine, epoch);
+    }
+
+    fn will_be_missed(&mut self, machine: MachineId, epoch: u32) {
         let notice = self.habits.notice_ms;
         let delay = self.draw(Purpose::Notice, notice);
         self.later(delay, Deed::Drop(machine, epoch));
@@ -167,7 +171,10 @@ impl World {
         found.agent.process = if comes_back { Process::Restarting } else { Process::Crashed };
         let cut = found.agent.cut;
         let epoch = self.next_epoch(machine);
-        if !cut {
+        if cut {
+            // Nobody closes the connection of a machine without a network.
+            self.will_be_missed(machine, epoch);
+        } else {
             self.disconnect(machine);
         }
         if comes_back {
@@ -297,7 +304,10 @@ impl World {
         found.ping_lost_at = found.ping_lost_at.or(Some(now));
         let cut = found.agent.cut;
         let epoch = self.next_epoch(machine);
-        if !cut {
+        if cut {
+            // Nobody closes the connection of a machine without a network.
+            self.will_be_missed(machine, epoch);
+        } else {
             self.disconnect(machine);
         }
         let reboot = self.habits.reboot_ms;

@@ -110,6 +110,23 @@ fn a_crashed_agent_is_seen_at_once_and_a_hung_one_when_its_heartbeat_is_missed()
 }
 
 #[test]
+fn an_agent_that_ends_behind_a_cut_network_is_missed_like_any_silent_one() {
+    for comes_back in [false, true] {
+        let mut simulation = small();
+        let machine = machine_of(&simulation.world, 0);
+        simulation.world.cut_network(machine);
+        changes(&mut simulation, 10 * SECOND);
+        simulation.world.crash_agent(machine, comes_back);
+        assert!(simulation.world.hosts[0].said.connected, "nobody closed the connection");
+        changes(&mut simulation, 5 * MINUTE);
+        assert!(!simulation.world.hosts[0].said.connected);
+        simulation.world.restore_network(machine);
+        changes(&mut simulation, 5 * MINUTE);
+        assert_eq!(simulation.world.hosts[0].said.connected, comes_back);
+    }
+}
+
+#[test]
 fn a_machine_terminated_while_connected_is_deregistered_and_one_that_was_away_stays_as_a_ghost() {
     let mut simulation = small();
     let (connected, away) = (machine_of(&simulation.world, 0), machine_of(&simulation.world, 1));

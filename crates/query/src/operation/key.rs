@@ -31,7 +31,8 @@ pub(crate) fn natural_key(value: &Value, to: &mut Vec<u8>) -> bool {
             }
         },
         plain => match plain.number() {
-            Some(number) => number_key(number, &number.to_string(), to),
+            // Minus zero is zero, and would be written with its sign.
+            Some(number) => number_key(number, &(number + 0.0).to_string(), to),
             None => return false,
         },
     }
