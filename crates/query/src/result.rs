@@ -52,8 +52,20 @@ impl QueryResult {
     /// # Errors
     /// If a column is of a type that no query of ours gives, which is a fault of muster.
     pub fn rows(&self) -> Result<Vec<Row>, QueryFailed> {
-        let mut rows = Vec::with_capacity(self.count());
+        self.rows_from(0, self.count())
+    }
+
+    /// So many rows, from one on, as the service prints them.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn rows_from(&self, from: usize, count: usize) -> Result<Vec<Row>, QueryFailed> {
+        let mut rows = Vec::with_capacity(count.min(self.count().saturating_sub(from)));
+        let mut skipped = from;
         for batch in &self.batches {
+            let (start, wanted) = (skipped.min(batch.num_rows()), count - rows.len());
+            skipped -= start;
+            let batch = batch.slice(start, wanted.min(batch.num_rows() - start));
             let cells = batch
                 .columns()
                 .iter()

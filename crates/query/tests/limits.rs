@@ -122,6 +122,22 @@ async fn fields_of_fields_do_not_grow_without_bound() {
 }
 
 #[tokio::test]
+async fn texts_that_double_are_refused_and_long_ones_that_do_not_grow_are_not() {
+    let text = "aé".repeat(350_000);
+    let records: Vec<(i64, String)> =
+        (0..80).map(|number| (START_MS + number, format!("{{\"id\":{number},\"text\":\"{text}\"}}"))).collect();
+    let group = in_memory("1", "/g", "s/1", &records);
+    let engine = engine(EngineConfig::default());
+    let same = request("fields concat(text, id) as t | stats count(*) by strlen(t)", &group);
+    assert_eq!(engine.run(same).unwrap().finished().await.unwrap().count(), 2, "80 MiB of them, and one or two digits");
+    let doubled = "fields concat(text, text) as a | fields concat(a, id) as b | stats count(*) by strlen(b)";
+    match engine.run(request(doubled, &group)).unwrap().finished().await {
+        Err(QueryFailed::Memory { detail, .. }) => assert!(detail.contains("for 80 rows"), "{detail}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn long_conditions_are_run_without_deep_recursion() {
     let group = group(10);
     let engine = engine(EngineConfig::default());

@@ -7,7 +7,7 @@ use query::{Engine, QueryFailed, QueryResult, Request, pointer::Pointer};
 use telemetry::store::Store;
 use tokio::runtime::Handle;
 
-use super::port::{LogsError, Order, Pointed, Queries, Results, Row, Rows, Running, Stage, Statistics};
+use super::port::{LogsError, Order, Pointed, Queries, Results, Rows, Running, Stage, Statistics};
 
 /// The engine over a store.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl Running for EngineQuery {
     fn results(&self) -> Arc<Results> {
         match self.over.get() {
             Some((_, results)) => Arc::clone(results),
-            None => Arc::new(results(self.running.so_far(), Rows::from)),
+            None => Arc::new(results(self.running.so_far(), shown)),
         }
     }
 
@@ -120,17 +120,43 @@ impl Running for EngineQuery {
     }
 }
 
-fn results(found: Result<QueryResult, QueryFailed>, keep: impl FnOnce(Vec<Row>) -> Rows) -> Results {
-    let failed = |error: QueryFailed| Results { failure: Some(error.to_string()), ..Results::default() };
-    match found.and_then(|result| Ok((result.rows()?, figures(result.statistics)))) {
-        Ok((rows, statistics)) => Results { rows: keep(rows), statistics, failure: None },
-        Err(error) => failed(error),
+/// Rows that are shown while the query runs: later ones may take their place, and there may be many.
+const SHOWN_ROWS_MAX: usize = 1_000;
+
+fn shown(result: &QueryResult) -> Result<Rows, QueryFailed> {
+    Ok(result.rows_from(0, SHOWN_ROWS_MAX)?.into())
+}
+
+fn packed(result: &QueryResult) -> Result<Rows, QueryFailed> {
+    Rows::packed(result.count(), result.columns().len(), |from, count| {
+        result.rows_from(from, count).map_err(Packing::Rows)
+    })
+    .map_err(|error| match error {
+        Packing::Rows(error) => error,
+        Packing::Text(error) => QueryFailed::Internal(format!("its rows could not be packed: {error}")),
+    })
+}
+
+/// Why rows could not be packed.
+enum Packing {
+    Rows(QueryFailed),
+    Text(std::io::Error),
+}
+
+impl From<std::io::Error> for Packing {
+    fn from(error: std::io::Error) -> Self {
+        Self::Text(error)
     }
 }
 
-/// Rows that cannot be packed are kept as they are: they only take more room.
-fn packed(rows: Vec<Row>) -> Rows {
-    Rows::packed(&rows).unwrap_or_else(|_| rows.into())
+fn results(
+    found: Result<QueryResult, QueryFailed>,
+    write: impl FnOnce(&QueryResult) -> Result<Rows, QueryFailed>,
+) -> Results {
+    match found.and_then(|result| Ok((write(&result)?, figures(result.statistics)))) {
+        Ok((rows, statistics)) => Results { rows, statistics, failure: None },
+        Err(error) => Results { failure: Some(error.to_string()), ..Results::default() },
+    }
 }
 
 fn figures(told: query::statistics::Statistics) -> Statistics {

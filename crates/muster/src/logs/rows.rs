@@ -3,8 +3,10 @@
 
 use super::port::Row;
 
-/// How many rows are packed together.
-const CHUNK_ROWS: usize = 1_000;
+/// How many cells are packed together, about: unpacked they take a megabyte or two.
+const CHUNK_CELLS: usize = 16_384;
+/// And how many rows at most.
+const CHUNK_ROWS_MAX: usize = 1_000;
 /// zstd's quickest level but for the negative ones.
 const LEVEL: i32 = 1;
 /// What a row, and a cell, takes beside its texts.
@@ -19,8 +21,8 @@ pub struct Rows(Kept);
 enum Kept {
     /// As they are.
     Plain(Vec<Row>),
-    /// As JSON, packed, [`CHUNK_ROWS`] in each.
-    Packed { rows: usize, chunks: Vec<Vec<u8>> },
+    /// As JSON, packed: so many in each chunk but the last.
+    Packed { rows: usize, chunk_rows: usize, chunks: Vec<Vec<u8>> },
 }
 
 impl Default for Rows {
@@ -36,14 +38,23 @@ impl From<Vec<Row>> for Rows {
 }
 
 impl Rows {
-    /// The same rows, packed.
+    /// So many rows of so many columns, packed as they are written: `write` gives some of them, from one on. All of them as
+    /// texts may take much more memory than the query did.
     ///
     /// # Errors
-    /// When the packing library fails, which it has no reason to.
-    pub fn packed(rows: &[Row]) -> std::io::Result<Self> {
-        let pack = |chunk: &[Row]| zstd::bulk::compress(&serde_json::to_vec(chunk)?, LEVEL);
-        let chunks = rows.chunks(CHUNK_ROWS).map(pack).collect::<std::io::Result<_>>()?;
-        Ok(Self(Kept::Packed { rows: rows.len(), chunks }))
+    /// Those of `write`.
+    pub fn packed<E: From<std::io::Error>>(
+        rows: usize,
+        columns: usize,
+        write: impl Fn(usize, usize) -> Result<Vec<Row>, E>,
+    ) -> Result<Self, E> {
+        let chunk_rows = (CHUNK_CELLS / columns.max(1)).clamp(1, CHUNK_ROWS_MAX);
+        let mut chunks = Vec::with_capacity(rows.div_ceil(chunk_rows));
+        for from in (0..rows).step_by(chunk_rows) {
+            let text = serde_json::to_vec(&write(from, chunk_rows)?).map_err(std::io::Error::from)?;
+            chunks.push(zstd::bulk::compress(&text, LEVEL)?);
+        }
+        Ok(Self(Kept::Packed { rows, chunk_rows, chunks }))
     }
 
     /// How many.
@@ -56,40 +67,55 @@ impl Rows {
 
     /// About how much memory they take.
     pub fn bytes(&self) -> usize {
-        let cell = |(field, value): &(String, String)| field.len() + value.len() + CELL_BYTES;
         match &self.0 {
-            Kept::Plain(rows) => rows.iter().map(|row| ROW_BYTES + row.iter().map(cell).sum::<usize>()).sum(),
+            Kept::Plain(rows) => rows.iter().map(bytes_of).sum(),
             Kept::Packed { chunks, .. } => chunks.iter().map(Vec::len).sum(),
         }
     }
 
-    /// So many of them, from one on. Takes a while for packed ones.
+    /// So many of them, from one on, or fewer: after the one with which they take `bytes_max` there is none. Takes a while for
+    /// packed ones.
     ///
     /// # Errors
     /// When what was packed cannot be read again, which is a fault of muster.
-    pub fn part(&self, from: usize, count: usize) -> std::io::Result<Vec<Row>> {
+    pub fn page(&self, from: usize, count: usize, bytes_max: usize) -> std::io::Result<Vec<Row>> {
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        let mut take = |row: Row| {
+            let goes_on = page.len() < count && bytes < bytes_max;
+            if goes_on {
+                bytes += bytes_of(&row);
+                page.push(row);
+            }
+            goes_on
+        };
         match &self.0 {
-            Kept::Plain(rows) => Ok(rows.iter().skip(from).take(count).cloned().collect()),
-            Kept::Packed { chunks, .. } => {
-                let mut part: Vec<Row> = Vec::with_capacity(count.min(self.count().saturating_sub(from)));
-                let mut skipped = from % CHUNK_ROWS;
-                for chunk in chunks.iter().skip(from / CHUNK_ROWS) {
-                    if part.len() >= count {
+            Kept::Plain(rows) => {
+                let _ = rows.iter().skip(from).all(|row| take(row.clone()));
+            }
+            Kept::Packed { chunk_rows, chunks, .. } => {
+                let mut skipped = from % chunk_rows;
+                for chunk in chunks.iter().skip(from / chunk_rows) {
+                    let rows: Vec<Row> = serde_json::from_slice(&zstd::stream::decode_all(chunk.as_slice())?)?;
+                    if !rows.into_iter().skip(skipped).all(&mut take) {
                         break;
                     }
-                    let rows: Vec<Row> = serde_json::from_slice(&zstd::stream::decode_all(chunk.as_slice())?)?;
-                    part.extend(rows.into_iter().skip(skipped).take(count - part.len()));
                     skipped = 0;
                 }
-                Ok(part)
             }
         }
+        Ok(page)
     }
+}
+
+fn bytes_of(row: &Row) -> usize {
+    ROW_BYTES + row.iter().map(|(field, value)| field.len() + value.len() + CELL_BYTES).sum::<usize>()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: usize = usize::MAX;
 
     fn rows(count: usize) -> Vec<Row> {
         (0..count)
@@ -97,23 +123,42 @@ mod tests {
             .collect()
     }
 
+    fn packed(plain: &[Row], columns: usize) -> Rows {
+        let write = |from: usize, count: usize| -> std::io::Result<Vec<Row>> {
+            Ok(plain.iter().skip(from).take(count).cloned().collect())
+        };
+        Rows::packed(plain.len(), columns, write).unwrap()
+    }
+
     #[test]
-    fn any_part_of_packed_rows_is_that_of_the_plain_ones() {
+    fn any_page_of_packed_rows_is_that_of_the_plain_ones() {
         let plain = rows(2_345);
-        let (kept, packed) = (Rows::from(plain.clone()), Rows::packed(&plain).unwrap());
-        assert_eq!((packed.count(), kept.count()), (2_345, 2_345));
-        assert!(packed.bytes() * 10 < kept.bytes(), "{} of {} bytes", packed.bytes(), kept.bytes());
-        for (from, count) in [(0, 2_345), (0, 0), (999, 2), (1_000, 1_000), (1_500, 9_999), (2_345, 1), (usize::MAX, 7)]
-        {
-            let part = packed.part(from, count).unwrap();
-            assert_eq!(part, kept.part(from, count).unwrap(), "{count} from {from} on");
+        let kept = Rows::from(plain.clone());
+        for columns in [2, 700, 100_000] {
+            let packed = packed(&plain, columns);
+            assert_eq!((packed.count(), kept.count()), (2_345, 2_345));
+            let ends = [(0, 2_345), (0, 0), (999, 2), (1_000, 1_000), (1_500, 9_999), (2_345, 1), (ALL, 7)];
+            for (from, count) in ends {
+                let page = packed.page(from, count, ALL).unwrap();
+                assert_eq!(page, kept.page(from, count, ALL).unwrap(), "{count} from {from} on");
+            }
+            assert_eq!(packed.page(0, 9_999, ALL).unwrap(), plain);
+            assert_eq!(packed.page(1_001, 9_999, 1_000).unwrap(), kept.page(1_001, 9_999, 1_000).unwrap());
         }
-        assert_eq!(packed.part(0, 9_999).unwrap(), plain);
+        assert!(packed(&plain, 2).bytes() * 10 < kept.bytes());
+    }
+
+    #[test]
+    fn a_page_ends_with_the_row_that_fills_it_and_has_one_at_least() {
+        let (kept, one) = (Rows::from(rows(100)), bytes_of(&rows(1)[0]));
+        assert_eq!(kept.page(0, 100, one * 10).unwrap().len(), 10);
+        assert_eq!(kept.page(0, 100, 1).unwrap().len(), 1);
+        assert_eq!(kept.page(100, 100, 1).unwrap().len(), 0);
     }
 
     #[test]
     fn no_rows_are_packed_as_none() {
-        let none = Rows::packed(&[]).unwrap();
-        assert_eq!((none.count(), none.bytes(), none.part(0, 10).unwrap().len()), (0, 0, 0));
+        let none = packed(&[], 0);
+        assert_eq!((none.count(), none.bytes(), none.page(0, 10, ALL).unwrap().len()), (0, 0, 0));
     }
 }

@@ -25,9 +25,10 @@ use crate::{
 /// How many different texts of a batch are remembered with their results.
 const REMEMBERED_MAX: usize = 4_096;
 
-/// How many bytes the texts, lists and maps that are computed for one batch may have together. They are in no account of
-/// memory until a step keeps them; texts that double with each command would fill the machine before.
-const BATCH_BYTES_MAX: usize = 64 << 20;
+/// How many bytes the texts, lists and maps that are computed for one batch may have together, beside those that they are
+/// computed of. They are in no account of memory until a step keeps them; texts that double with each command would fill the
+/// machine before.
+const MORE_BYTES_MAX: usize = 64 << 20;
 
 /// An expression whose fields are called `$0`, `$1` and so on, after the arguments.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,10 +68,13 @@ impl Evaluation {
         let cells = arguments.iter().map(|array| Cells::of(array.as_ref())).collect::<Result<Vec<_>>>()?;
         let at =
             |row| evaluate(&self.expr, &At { cells: &cells, row, evaluation: self, rules: &context.rules }, &context);
-        let mut bytes = 0;
+        let (mut bytes, mut most, mut read) = (0, MORE_BYTES_MAX, None);
         let mut counted = |value: Value| {
             bytes += bytes_of(&value);
-            if bytes > BATCH_BYTES_MAX { Value::Null } else { value }
+            if bytes > most {
+                most = MORE_BYTES_MAX + *read.get_or_insert_with(|| bytes_read(&cells, rows));
+            }
+            if bytes > most { Value::Null } else { value }
         };
         // Texts of logs repeat: what was computed for one need not be computed again.
         let column = if let [one] = cells.as_slice()
@@ -92,15 +96,18 @@ impl Evaluation {
         } else {
             cells::column(self.result, (0..rows).map(|row| counted(at(row))))
         };
-        if bytes > BATCH_BYTES_MAX {
+        if bytes > most {
             let expr = self.expr.to_string();
             let shown: String = expr.chars().take(80).collect();
-            return Err(resources_datafusion_err!(
-                "`{shown}` makes texts of more than {BATCH_BYTES_MAX} bytes for {rows} rows"
-            ));
+            return Err(resources_datafusion_err!("`{shown}` makes texts of more than {most} bytes for {rows} rows"));
         }
         Ok(column)
     }
+}
+
+/// How many bytes the texts have that something is computed of.
+fn bytes_read(cells: &[Cells<'_>], rows: usize) -> usize {
+    cells.iter().map(|cells| (0..rows).filter_map(|row| cells.text(row)).map(str::len).sum::<usize>()).sum()
 }
 
 /// How many bytes a value has beside itself.

@@ -32,6 +32,8 @@ use registry::{Known, Started};
 
 /// Rows on one page of results.
 const PAGE: i64 = 10_000;
+/// What the rows of a page may take: wide ones make a page of fewer.
+const PAGE_BYTES: usize = 8 << 20;
 
 pub(super) async fn start(asking: &Asking<'_>, failed_id: &str) -> Result<Value, ApiError> {
     let body = asking.body;
@@ -121,13 +123,14 @@ pub(super) async fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
     let found = asking.api.queries.results(id, asking.now_ms).await.ok_or_else(|| unknown(id))?;
     let results = found.results;
     let rows = page(Arc::clone(&results), from, count).await?;
+    let on_page = rows.len();
     let mut answer = json!({
         "queryLanguage": "CWLI",
         "results": rows,
         "statistics": statistics(&results.statistics, results.rows.count()),
         "status": found.stage.word(),
     });
-    let next = from.saturating_add(count);
+    let next = from.saturating_add(on_page);
     // A page of a running query has none after it: rows may yet change.
     if found.stage.is_over() && results.rows.count() > next {
         answer["nextToken"] = token::of(&list, &next.to_string()).into();
@@ -142,7 +145,7 @@ pub(super) async fn results(asking: &Asking<'_>) -> Result<Value, ApiError> {
 
 /// Some of the rows, as JSON, written away from the threads that watch the fleet.
 async fn page(results: Arc<Results>, from: usize, count: usize) -> Result<Vec<Value>, ApiError> {
-    let write = move || Ok(results.rows.part(from, count)?.into_iter().map(written).collect());
+    let write = move || Ok(results.rows.page(from, count, PAGE_BYTES)?.into_iter().map(written).collect());
     let page: std::io::Result<_> = tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(error.into()));
     page.map_err(|error| ApiError::unavailable(format!("the rows of the query cannot be read: {error}")))
 }
