@@ -10,7 +10,7 @@ use datafusion::{
     logical_expr::LogicalPlan,
     physical_plan::{ExecutionPlan, execute_stream},
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use insights::{
     Checked,
     ast::{Expr, ExprKind, Place, Query, Verb},
@@ -58,6 +58,8 @@ pub struct Request {
     pub limit: Option<u64>,
     /// When roll-ups answer.
     pub rollups: rollup::Use,
+    /// Whoever asks looks at rows before the query has ended: a long one shows what its newest records give.
+    pub glimpsed: bool,
 }
 
 /// A query that runs. When it is dropped, the query is stopped.
@@ -223,8 +225,10 @@ impl Engine {
             rows.held = held(&request.groups);
             rows.approximate_within = planned.approximate_within();
         }
-        if let Some(newest) = glimpse::of(&request, checked) {
-            match self.all(&newest, checked).await {
+        if request.glimpsed
+            && let Some(newest) = glimpse::of(&request, checked)
+        {
+            match self.at_once(&newest, checked).await {
                 Ok(batches) => seen.rows().glimpse = batches,
                 Err(error) => tracing::debug!(%error, "the newest records alone gave nothing; all of them are read"),
             }
@@ -239,13 +243,10 @@ impl Engine {
         Ok(())
     }
 
-    /// All rows of a request, at once.
-    async fn all(&self, request: &Request, checked: &Checked) -> Result<Vec<RecordBatch>, QueryFailed> {
+    /// All rows of a request.
+    async fn at_once(&self, request: &Request, checked: &Checked) -> Result<Vec<RecordBatch>, QueryFailed> {
         let setting = Arc::new(request.setting(&self.shared.config.rules));
-        let planned = self.planned(request, checked, &setting).await?;
-        let plan = self.physical(&planned.plan).await?;
-        let stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
-        stream.try_collect().await.map_err(|error| self.failed(&error))
+        self.run_plan(&self.planned(request, checked, &setting).await?.plan).await
     }
 
     pub(crate) fn failed(&self, error: &datafusion::error::DataFusionError) -> QueryFailed {

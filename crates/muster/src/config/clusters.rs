@@ -56,11 +56,8 @@ impl ClustersSection {
             }
         }
         if self.all && !(self.names.is_empty() && self.globs.is_empty()) {
-            wrong.push(Wrong {
-                paths: vec!["clusters.all".to_owned()],
-                what: "all = true leaves nothing for names and globs to choose: give one or the other".into(),
-                hidden: false,
-            });
+            let what = "all = true leaves nothing for names and globs to choose: give one or the other";
+            wrong.push(Wrong::at("clusters.all", what));
         }
     }
 }

@@ -204,14 +204,9 @@ fn rungs(config: &Config, index: usize, place: &str, wrong: &mut Vec<Wrong>) {
         ));
     }
     for (number, rung) in rungs.iter().enumerate() {
-        let at = |option: &str, what: String| Wrong {
-            paths: vec![
-                format!("{place}.rungs.{number}.{option}"),
-                format!("{place}.rungs.{number}"),
-                format!("{place}.rungs"),
-            ],
-            what,
-            hidden: false,
+        let at = |option: &str, what: String| {
+            let rungs = format!("{place}.rungs");
+            Wrong::at_any(vec![format!("{rungs}.{number}.{option}"), format!("{rungs}.{number}"), rungs], what)
         };
         if rung.deadline_secs == Some(0) {
             wrong.push(at("deadline_secs", "0 is out of range: a rung needs at least 1 second".to_owned()));

@@ -20,7 +20,12 @@ pub struct Wrong {
 impl Wrong {
     /// One option that is wrong by itself.
     pub fn at(path: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { paths: vec![path.into()], what: what.into(), hidden: false }
+        Self::at_any(vec![path.into()], what)
+    }
+
+    /// What several options have to do with: shown at the first of these places that is written.
+    pub fn at_any(paths: Vec<String>, what: impl Into<String>) -> Self {
+        Self { paths, what: what.into(), hidden: false }
     }
 
     /// The same of a value that may hold a secret.
@@ -30,7 +35,7 @@ impl Wrong {
 
     /// An option of an entry of a list of tables: at the option, or at the entry when the option is not written.
     pub fn of(entry: &str, option: &str, what: impl Into<String>) -> Self {
-        Self { paths: vec![format!("{entry}.{option}"), entry.to_owned()], what: what.into(), hidden: false }
+        Self::at_any(vec![format!("{entry}.{option}"), entry.to_owned()], what)
     }
 }
 

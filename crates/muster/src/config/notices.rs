@@ -181,11 +181,8 @@ fn check_routes(
     for (index, route) in routes.iter().enumerate() {
         let place = format!("{parent}.routes.{index}");
         let mut of = |option: &str, what: String| {
-            wrong.push(Wrong {
-                paths: vec![format!("{place}.{option}"), place.clone(), parent.to_owned()],
-                what,
-                hidden: false,
-            });
+            let paths = vec![format!("{place}.{option}"), place.clone(), parent.to_owned()];
+            wrong.push(Wrong::at_any(paths, what));
         };
         if depth > DEEPEST {
             of("routes", format!("routes lie at most {DEEPEST} deep"));

@@ -174,12 +174,12 @@ impl PolicySection {
             }
         }
         if self.act_after_secs <= self.grace_secs && self.act_after_secs > 0 {
-            wrong.push(Wrong {
-                paths: vec!["policy.act_after_secs".to_owned(), "policy.grace_secs".to_owned()],
-                what: format!(
-                    "act_after_secs ({}) must be more than grace_secs ({}): nothing is decided before the grace is over",
-                    self.act_after_secs, self.grace_secs
-                ), hidden: false });
+            let paths = vec!["policy.act_after_secs".to_owned(), "policy.grace_secs".to_owned()];
+            let what = format!(
+                "act_after_secs ({}) must be more than grace_secs ({}): nothing is decided before the grace is over",
+                self.act_after_secs, self.grace_secs
+            );
+            wrong.push(Wrong::at_any(paths, what));
         }
         if self.flapping_per_hour < 3 {
             wrong.push(Wrong::at(

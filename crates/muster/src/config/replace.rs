@@ -51,11 +51,10 @@ impl ReplaceSection {
             }
         }
         if self.scale_up_first && self.by_health {
-            wrong.push(Wrong {
-                paths: vec!["replace.by_health".to_owned(), "replace.scale_up_first".to_owned()],
-                what: "scale_up_first lets the group shrink again by the termination, and by_health leaves the termination \
-                       to the group, which would keep the extra machine: choose one"
-                    .to_owned(), hidden: false });
+            let paths = vec!["replace.by_health".to_owned(), "replace.scale_up_first".to_owned()];
+            let what = "scale_up_first lets the group shrink again by the termination, and by_health leaves the \
+                        termination to the group, which would keep the extra machine: choose one";
+            wrong.push(Wrong::at_any(paths, what));
         }
     }
 }

@@ -45,6 +45,7 @@ impl Queries for StoreQueries {
             to_ms: order.to_ms,
             now_ms: order.now_ms,
             limit: order.limit,
+            glimpsed: true,
             ..Request::default()
         };
         let running = self.engine.run_checked(request, order.checked).map_err(|error| match error {

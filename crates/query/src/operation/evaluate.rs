@@ -1,6 +1,7 @@
 //! Expressions of the language, computed row by row by the language's own evaluator.
 
 use std::{
+    cell::LazyCell,
     collections::HashMap,
     hash::{Hash, Hasher},
 };
@@ -68,13 +69,13 @@ impl Evaluation {
         let cells = arguments.iter().map(|array| Cells::of(array.as_ref())).collect::<Result<Vec<_>>>()?;
         let at =
             |row| evaluate(&self.expr, &At { cells: &cells, row, evaluation: self, rules: &context.rules }, &context);
-        let (mut bytes, mut most, mut read) = (0, MORE_BYTES_MAX, None);
+        let most = LazyCell::new(|| MORE_BYTES_MAX + bytes_read(&cells, rows));
+        // Few batches come so far that what they are computed of has to be counted.
+        let too_many = |bytes: usize| bytes > MORE_BYTES_MAX && bytes > *most;
+        let mut bytes = 0;
         let mut counted = |value: Value| {
             bytes += bytes_of(&value);
-            if bytes > most {
-                most = MORE_BYTES_MAX + *read.get_or_insert_with(|| bytes_read(&cells, rows));
-            }
-            if bytes > most { Value::Null } else { value }
+            if too_many(bytes) { Value::Null } else { value }
         };
         // Texts of logs repeat: what was computed for one need not be computed again.
         let column = if let [one] = cells.as_slice()
@@ -96,10 +97,13 @@ impl Evaluation {
         } else {
             cells::column(self.result, (0..rows).map(|row| counted(at(row))))
         };
-        if bytes > most {
+        if too_many(bytes) {
             let expr = self.expr.to_string();
             let shown: String = expr.chars().take(80).collect();
-            return Err(resources_datafusion_err!("`{shown}` makes texts of more than {most} bytes for {rows} rows"));
+            return Err(resources_datafusion_err!(
+                "`{shown}` makes texts of more than {} bytes for {rows} rows",
+                *most
+            ));
         }
         Ok(column)
     }

@@ -132,37 +132,30 @@ impl Registry {
 
     /// Where a query stands; `None` for one that is not remembered.
     pub(super) async fn results(&self, id: &str, now_ms: i64) -> Option<Found> {
-        let (work, stopped_as) = {
+        // The stage is looked at before the rows: those of an earlier one are never told to be those of the last.
+        let (work, stage) = {
             let entries = self.settled(now_ms);
             let entry = entries.iter().find(|entry| entry.id == id)?;
-            (entry.work.clone(), entry.stopped_as)
+            (entry.work.clone(), entry.stage())
         };
-        match work {
-            Work::Over(stage, results) => Some(Found { stage, results }),
+        let results = match work {
+            Work::Over(_, results) => results,
             // Rows are written away from the threads that watch the fleet, and nobody else waits for them.
-            Work::Going(running) => tokio::task::spawn_blocking(move || {
-                // Rows of a stage before the last are never told to be those of the last.
-                let stage = stopped_as.unwrap_or_else(|| running.stage());
-                Found { stage, results: running.results() }
-            })
-            .await
-            .ok(),
-        }
+            Work::Going(running) => tokio::task::spawn_blocking(move || running.results()).await.ok()?,
+        };
+        Some(Found { stage, results })
     }
 
     /// Stops a query, and tells where it stood before that.
     pub(super) fn stop(&self, id: &str, now_ms: i64) -> Option<Stage> {
         let mut entries = self.settled(now_ms);
         let entry = entries.iter_mut().find(|entry| entry.id == id)?;
-        Some(match &entry.work {
-            Work::Over(stage, _) => *stage,
-            Work::Going(running) => {
-                let stage = entry.stopped_as.unwrap_or_else(|| running.stage());
-                running.stop();
-                entry.stopped_as.get_or_insert(Stage::Cancelled);
-                stage
-            }
-        })
+        let stage = entry.stage();
+        if let Work::Going(running) = &entry.work {
+            running.stop();
+            entry.stopped_as.get_or_insert(Stage::Cancelled);
+        }
+        Some(stage)
     }
 
     /// What is remembered, newest first.
@@ -200,6 +193,14 @@ impl Registry {
 }
 
 impl Entry {
+    /// How far it is, as whoever asked is told: one that was stopped is over, though it may take a moment.
+    fn stage(&self) -> Stage {
+        match &self.work {
+            Work::Over(stage, _) => *stage,
+            Work::Going(running) => self.stopped_as.unwrap_or_else(|| running.stage()),
+        }
+    }
+
     fn settle(&mut self) {
         let Work::Going(running) = &self.work else { return };
         let stage = running.stage();
@@ -219,20 +220,16 @@ impl Entry {
     }
 
     fn known(&self) -> Known {
-        let (stage, bytes_scanned, lasted) = match &self.work {
-            Work::Going(running) => (
-                self.stopped_as.unwrap_or_else(|| running.stage()),
-                running.statistics().bytes_scanned,
-                self.began.elapsed(),
-            ),
-            Work::Over(stage, results) => (*stage, results.statistics.bytes_scanned, self.lasted),
+        let (statistics, lasted) = match &self.work {
+            Work::Going(running) => (running.statistics(), self.began.elapsed()),
+            Work::Over(_, results) => (results.statistics, self.lasted),
         };
         Known {
             id: self.id.clone(),
             started: self.started.clone(),
-            stage,
+            stage: self.stage(),
             lasted_ms: i64::try_from(lasted.as_millis()).unwrap_or(i64::MAX),
-            bytes_scanned,
+            bytes_scanned: statistics.bytes_scanned,
         }
     }
 }
