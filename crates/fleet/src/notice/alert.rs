@@ -173,9 +173,12 @@ impl Fleet {
     pub(crate) fn kept_back_because(&self, id: CaseId) -> Option<String> {
         let alert = self.notices.alerts.get(&id)?;
         let case = self.cases.get(alert.slot)?;
-        if let Subject::Host(host) = case.subject
-            && let Some(doubt) = self.doubt_over(host)
-        {
+        // A doubt that goes by another cohort's name meanwhile still holds the cases that it took.
+        let doubt = case.held_by.or_else(|| match case.subject {
+            Subject::Host(host) => self.doubt_over(host),
+            _ => None,
+        });
+        if let Some(doubt) = doubt {
             return Some(format!("case {doubt} covers it"));
         }
         if self.notices.silences.is_empty() {
