@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 pub use fleet::{
     capacity::{placement::Placement, shape::TaskShape},
+    charge::Charge,
     effect::{Look, Notice, Severity},
     id,
     input::{FailureKind, Input, LookFailure, Scope, Sweep},

@@ -5,6 +5,7 @@
 use fleet::{
     Fleet,
     admission::{Admission, admit, digest},
+    charge::Charge,
     effect::{Effect, Look, Notice},
     input::{Input, LookFailure, Sweep},
     journal::{Body, Record},
@@ -42,7 +43,7 @@ pub enum Arrival<'a> {
     /// What became of a page.
     Told(Delivery<'a>),
     /// This muster has come to be in charge of acting, or has ceased to be.
-    Leading(bool),
+    Leading(Charge),
 }
 
 impl Arrival<'static> {
@@ -244,7 +245,7 @@ impl Turn {
                     self.counters.deliveries += 1;
                     self.step(&mut batch, Input::Told(delivery));
                 }
-                Arrival::Leading(leading) => self.step(&mut batch, Input::Leading(leading)),
+                Arrival::Leading(charge) => self.step(&mut batch, Input::Leading(charge)),
             }
         }
         self.counters.turns += 1;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    charge::Charge,
     notice::page::Delivery,
     observation::{Observation, Text},
     operator::Asked,
@@ -30,7 +31,7 @@ pub enum Input<'a> {
     /// What became of a page.
     Told(#[serde(borrow)] Delivery<'a>),
     /// This muster is in charge of acting, or another one is. One that never hears of it is alone, and in charge.
-    Leading(bool),
+    Leading(#[serde(deserialize_with = "Charge::read")] Charge),
 }
 
 /// Everything one look over a scope found.

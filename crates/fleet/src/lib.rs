@@ -18,6 +18,7 @@
 //! | what is free, what fits and why not, when it runs out | [`capacity`] |
 //! | how much is waited and tolerated, what may be disturbed and when | [`policy`] |
 //! | what an operator may ask for | [`operator`] |
+//! | who is in charge of acting | [`charge`] |
 //! | who is told what | [`notice`] |
 //! | what is written down for ever | [`journal`] |
 //! | invariants by id | [`invariant`] |
@@ -31,6 +32,7 @@ pub mod admission;
 pub mod capacity;
 pub mod case;
 pub mod census;
+pub mod charge;
 pub mod cluster;
 pub mod cohort;
 pub mod content;

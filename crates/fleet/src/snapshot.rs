@@ -3,7 +3,7 @@
 use crate::{policy::Policy, state::Fleet};
 
 /// What a snapshot begins with: a mark and the version of the format.
-const MARK: [u8; 8] = *b"musterS8";
+const MARK: [u8; 8] = *b"musterS9";
 
 /// Why a snapshot could not be read. The engine then replays the journal from its beginning.
 #[derive(Debug, thiserror::Error)]

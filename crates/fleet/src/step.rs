@@ -36,7 +36,7 @@ pub fn step(fleet: &mut Fleet, now: Timestamp, input: &Input<'_>) -> Vec<Effect>
         Input::Acted(outcome) => fleet.acted(outcome, &mut effects),
         Input::Asked(asked) => fleet.asked(asked, &mut effects),
         Input::Told(delivery) => fleet.told(delivery, &mut effects),
-        Input::Leading(leading) => fleet.led(*leading, &mut effects),
+        Input::Leading(charge) => fleet.led(*charge, &mut effects),
     }
     fleet.meet_deadlines(&mut effects);
     fleet.voice_wishes(&mut effects);

@@ -25,6 +25,7 @@ use fleet::{
     Fleet,
     admission::{Admission, admit, digest},
     case::duration_words,
+    charge::Charge,
     effect::{Effect, Look},
     id::CaseId,
     input::{FailureKind, Input, LookFailure, Scope, Sweep},
@@ -136,7 +137,11 @@ impl Story {
                 let delivery = Delivery { page: PageId(number.parse().unwrap()), result };
                 self.take(&Input::Told(delivery), &mut out);
             }
-            "leading" => self.take(&Input::Leading(rest == "yes"), &mut out),
+            // The epoch of the lease, or `no`.
+            "leading" => {
+                let charge = rest.parse().map_or(Charge::Anothers, |epoch| Charge::Ours { epoch });
+                self.take(&Input::Leading(charge), &mut out);
+            }
             "sweep" | "look" => self.sweep(rest, verb == "look", &mut out),
             "event" | "task" => {
                 let source = Source::Event;
@@ -608,6 +613,42 @@ fn after_the_case(story: &mut Story, outcome: &str) -> String {
         out = story.play(line);
     }
     out
+}
+
+/// What the muster before it began within the hour stands in no journal of this one.
+#[test]
+fn whoever_takes_over_from_another_muster_waits_an_hour_with_budgets_that_count_by_the_hour() {
+    let decided = |epoch: &str, per_hour: &str| {
+        let mut story = Story::new();
+        let policy = format!("12:00:02 policy mode=act budgets.0.per_hour={per_hour}");
+        let taken = format!("12:09:00 leading {epoch}");
+        let mut out = String::new();
+        for line in [
+            "12:00:00 sweep web-1 connected v1; web-2 connected v1; web-3 connected v1; web-4 connected v1; web-5 connected v1",
+            &policy,
+            "12:00:03 leading no",
+            &taken,
+            "12:10:00 event web-2 disconnected v2",
+            "12:13:00 tick",
+            "12:13:01 look web-2 disconnected v2",
+            "12:13:01 machine web-2 running ok",
+            "12:13:02 ping web-2 online",
+            "12:20:05 tick",
+            "12:20:06 look web-2 disconnected v2",
+            "12:20:07 machine web-2 running ok",
+            "12:20:07 ping web-2 online",
+            "12:20:10 tick",
+        ] {
+            out = story.play(line);
+        }
+        out
+    };
+    let out = decided("2", r#"{"hosts":1}"#);
+    assert!(out.contains("HOLD: another muster was in charge until 11 min 10 s ago"), "{out}");
+    for (epoch, per_hour) in [("1", r#"{"hosts":1}"#), ("2", "null")] {
+        let out = decided(epoch, per_hour);
+        assert!(out.contains("WILL restart the ECS agent"), "epoch {epoch}, {per_hour} by the hour: {out}");
+    }
 }
 
 /// A call that fails whenever it is made is made three times, each after a longer pause, and then the next rung is taken.

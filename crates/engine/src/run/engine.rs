@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fleet::notice::page::Delivery as PageDelivery;
+use fleet::{charge::Charge, notice::page::Delivery as PageDelivery};
 use jiff::Timestamp;
 use tokio::{
     sync::{broadcast, mpsc, watch},
@@ -63,7 +63,7 @@ pub(super) enum Arrived {
     /// What became of a page.
     Told(PageDelivery<'static>),
     /// Who is in charge of acting, said by the one who keeps the lease.
-    Leading(bool),
+    Leading(Charge),
 }
 
 /// What acts and pages bring back.
@@ -206,7 +206,7 @@ impl Engine {
                     wheel.gather(&mut inbox, &mut gathered);
                     wheel.take(gathered.drain(..))?;
                 }
-                Some(leading) = changes.recv() => wheel.take([Arrived::Leading(leading)].into_iter())?,
+                Some(charge) = changes.recv() => wheel.take([Arrived::Leading(charge)].into_iter())?,
                 Some(failed) = acknowledge_failures.recv() => {
                     wheel.status.send_modify(|status| status.acknowledge_failures += failed);
                 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fleet::charge::Charge;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -33,14 +34,14 @@ impl Held {
     }
 }
 
-/// Keeps the lease until the set is dropped. `changes` is told, as soon as it is known and at every change, whether it is
-/// ours.
+/// Keeps the lease until the set is dropped. `changes` is told, as soon as it is known and at every change, whose it
+/// is.
 pub(super) fn spawn(
     lease: Arc<dyn Lease>,
     clock: Arc<dyn Clock>,
     held: Arc<Held>,
     act_api_limit_secs: u32,
-    changes: mpsc::Sender<bool>,
+    changes: mpsc::Sender<Charge>,
 ) -> JoinSet<()> {
     let mut task = JoinSet::new();
     let keeper = Keeper { lease, clock, held, changes, told: None, pause: FIRST_PAUSE, warned: false };
@@ -67,8 +68,8 @@ struct Keeper {
     lease: Arc<dyn Lease>,
     clock: Arc<dyn Clock>,
     held: Arc<Held>,
-    changes: mpsc::Sender<bool>,
-    told: Option<bool>,
+    changes: mpsc::Sender<Charge>,
+    told: Option<Charge>,
     pause: SignedDuration,
     warned: bool,
 }
@@ -127,14 +128,15 @@ impl Keeper {
     }
 
     /// Tells the loop if who is in charge has changed. A grant that has run out is none.
-    async fn tell(&mut self) -> Result<(), mpsc::error::SendError<bool>> {
-        let leading = self.held.grant().is_some_and(|grant| grant.until > self.clock.now());
-        if !leading {
+    async fn tell(&mut self) -> Result<(), mpsc::error::SendError<Charge>> {
+        let grant = self.held.grant().filter(|grant| grant.until > self.clock.now());
+        if grant.is_none() {
             self.held.set(None);
         }
-        if self.told != Some(leading) {
-            self.told = Some(leading);
-            self.changes.send(leading).await?;
+        let charge = grant.map_or(Charge::Anothers, |grant| Charge::Ours { epoch: grant.epoch });
+        if self.told != Some(charge) {
+            self.told = Some(charge);
+            self.changes.send(charge).await?;
         }
         Ok(())
     }

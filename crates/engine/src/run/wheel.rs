@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fleet::{
+    charge::Charge,
     input::{LookFailure, Sweep},
     journal::Record,
     notice::page::PageId,
@@ -83,9 +84,9 @@ pub(super) struct Wheel {
 impl Wheel {
     /// The first things: who is in charge, and what is owed from before.
     pub(super) fn begin(&mut self, now: Timestamp, owed: Owed) -> Result<(), TurnError> {
-        let leading = self.ports.lease.is_none();
-        if self.turn.fleet().leads() != leading {
-            self.turned(now, [Arrival::Leading(leading)].into_iter())?;
+        let charge = if self.ports.lease.is_none() { Charge::Alone } else { Charge::Anothers };
+        if self.turn.fleet().charge() != charge {
+            self.turned(now, [Arrival::Leading(charge)].into_iter())?;
         }
         self.telling.take_owed(owed.pages);
         for intent in owed.acts {
@@ -206,11 +207,11 @@ impl Wheel {
                         plan.push(Planned::Answer(Box::new(Arrival::Told(delivery))));
                     }
                 }
-                Arrived::Leading(leading) => {
-                    if self.turn.fleet().leads() != leading {
-                        plan.push(Planned::Answer(Box::new(Arrival::Leading(leading))));
+                Arrived::Leading(charge) => {
+                    if self.turn.fleet().charge() != charge {
+                        plan.push(Planned::Answer(Box::new(Arrival::Leading(charge))));
                     }
-                    then.push(Then::Leading(leading));
+                    then.push(Then::Leading(charge.is_ours()));
                 }
             }
         }

@@ -2,16 +2,14 @@
 
 use super::{Begun, Locality};
 use crate::{
-    case::Subject,
+    case::{Subject, duration_words},
+    charge::HOUR_MS,
     cohort::Trait,
-    host::Millis,
     id::CaseId,
     policy::{Budget, Limit, Per},
     slab::NONE,
     state::Fleet,
 };
-
-const HOUR_MS: Millis = 3_600_000;
 
 impl Fleet {
     /// Where the subject of a case stands.
@@ -58,9 +56,15 @@ impl Fleet {
                 };
                 let at_once = budget.at_once.and_then(|limit| over(self.under_way(budget, place), limit, "at once"));
                 at_once.or_else(|| {
-                    budget
-                        .per_hour
-                        .and_then(|limit| over(self.begun_within_hour(budget, place), limit, "within the last hour"))
+                    let limit = budget.per_hour?;
+                    if let Some(ago) = self.took_over_ms_ago() {
+                        return Some(format!(
+                            "another muster was in charge until {} ago, and what it began within the last hour is not known \
+                             here: budgets that count by the hour wait until an hour is over",
+                            duration_words(ago / 1000)
+                        ));
+                    }
+                    over(self.begun_within_hour(budget, place), limit, "within the last hour")
                 })
             },
         )

@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    charge::Leadership,
     host::Millis,
     id::CaseId,
     key::Key,
@@ -67,8 +68,8 @@ pub struct Repairs {
     pub(crate) pauses: BTreeMap<String, Stop>,
     /// What operators have protected, by what they called it.
     pub(crate) protections: BTreeMap<String, Stop>,
-    /// Another muster is in charge of acting.
-    pub(crate) following: bool,
+    /// Who is in charge of acting, and since when.
+    pub(crate) leadership: Leadership,
 }
 
 /// An intent whose outcome is not known yet.

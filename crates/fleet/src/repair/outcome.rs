@@ -250,19 +250,6 @@ impl Fleet {
         "undone, because the case went another way meanwhile".to_owned()
     }
 
-    /// Another muster has come to be in charge, or this one has.
-    pub(crate) fn led(&mut self, leading: bool, effects: &mut Vec<Effect>) {
-        if self.repairs.following == leading {
-            self.repairs.following = !leading;
-            effects.push(Effect::Record(Record::Led { leading }));
-        }
-    }
-
-    /// Whether this muster is in charge of acting, as far as it was told.
-    pub fn leads(&self) -> bool {
-        !self.repairs.following
-    }
-
     /// Whether a decision is to act and nothing else.
     pub(crate) fn acts(decision: &Decision) -> Option<Remedy> {
         match decision {

@@ -185,7 +185,7 @@ impl Fleet {
 
     /// The kill switch, or another muster in charge.
     pub(crate) fn stopped(&self, place: Locality) -> Option<String> {
-        if self.repairs.following {
+        if !self.leads() {
             return Some("another muster is in charge of acting".to_owned());
         }
         if self.repairs.pauses.is_empty() {

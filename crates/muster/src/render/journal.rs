@@ -1,6 +1,7 @@
 //! Journal entries, one line each for people.
 
 use fleet::{
+    charge::Charge,
     input::{Input, Sweep},
     journal::{Body, Entry, Record},
     notice::page::DeliveryResult,
@@ -41,8 +42,14 @@ pub fn body(body: &Body<'_>) -> (String, Style) {
                 (format!("page {} was not delivered: {why}", delivery.page), colour::alarm())
             }
         },
-        Body::Input(Input::Leading(true)) => ("the lease is ours".to_owned(), colour::heading()),
-        Body::Input(Input::Leading(false)) => ("another muster holds the lease".to_owned(), colour::heading()),
+        Body::Input(Input::Leading(charge)) => {
+            let text = match charge {
+                Charge::Alone => "there is no lease: this muster is alone".to_owned(),
+                Charge::Ours { epoch } => format!("the lease is ours, epoch {epoch}"),
+                Charge::Anothers => "another muster holds the lease".to_owned(),
+            };
+            (text, colour::heading())
+        }
         Body::Record(record) => return self::record(record),
         Body::Started { muster, .. } => (format!("muster {muster} started"), colour::heading()),
         Body::Stopped => ("muster stopped in good order".to_owned(), colour::heading()),

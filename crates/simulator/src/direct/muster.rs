@@ -6,7 +6,7 @@ use engine::{
     clock::Steady,
     performing,
     ports::{
-        ActResult, DeliveryResult, Intent, Look, Outcome, Page, PageDelivery, PageKind, Sweep,
+        ActResult, Charge, DeliveryResult, Intent, Look, Outcome, Page, PageDelivery, PageKind, Sweep,
         operator::{Answered as Reply, Asked},
     },
     turn::{Arrival, Taken, Turn, TurnError},
@@ -57,7 +57,7 @@ pub(super) struct Muster<'a> {
     leased: bool,
     grant: Option<(u64, Moment)>,
     renew_at: Moment,
-    leading: Option<bool>,
+    told: Option<Charge>,
     page: FactPage,
     spans: Vec<Spans>,
 }
@@ -130,7 +130,7 @@ impl<'a> Muster<'a> {
             leased,
             grant: None,
             renew_at: now,
-            leading: None,
+            told: None,
             page: FactPage::default(),
             spans: Vec::new(),
         }
@@ -535,10 +535,10 @@ impl Driver<'_> {
         }
         muster.renew_at = now.plus(lease::RENEWED_MS);
         muster.grant = self.lease.as_mut().and_then(|lease| lease.hold(muster.by, now));
-        let leads = muster.grant.is_some();
-        if muster.leading != Some(leads) {
-            muster.leading = Some(leads);
-            self.turn(at, Arrival::Leading(leads))?;
+        let charge = muster.grant.map_or(Charge::Anothers, |(epoch, _)| Charge::Ours { epoch });
+        if muster.told != Some(charge) {
+            muster.told = Some(charge);
+            self.turn(at, Arrival::Leading(charge))?;
         }
         Ok(())
     }
@@ -553,7 +553,7 @@ impl Driver<'_> {
         muster.jobs.clear();
         muster.sends.clear();
         muster.grant = None;
-        muster.leading = None;
+        muster.told = None;
         muster.renew_at = now;
         muster.ticked_for = None;
     }

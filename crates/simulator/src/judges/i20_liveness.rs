@@ -125,6 +125,8 @@ fn excused(
                 || ["are away at once", "did not help"].iter().any(|words| held.contains(words))
                 // The hour of a budget is longer than any wait; that it is used up must show in what was done.
                 || held.contains("within the last hour") && disturbed_within_the_hour(history, conditions.ended)
+                // Nor does whoever took over know what the one before has done within the hour.
+                || held.contains("another muster was in charge") && took_over_within_the_hour(history, key.0, conditions.ended)
         })
     });
     plain.mode(cluster, "agent-away") != "act"
@@ -156,6 +158,13 @@ fn fails_in_its_group(world: &World, history: &History, machine: &Machine, remed
 /// Something was done to a host in the last hour of the run.
 fn disturbed_within_the_hour(history: &History, ended: Moment) -> bool {
     history.calls.iter().any(|call| call.was_made() && call.disturbs() && ended.since(call.at) <= HOUR)
+}
+
+/// This muster came to be in charge in the last hour of the run.
+fn took_over_within_the_hour(history: &History, by: u8, ended: Moment) -> bool {
+    history.records.iter().any(|noted| {
+        noted.by == by && noted.kind() == "led" && noted.record["leading"] == true && ended.since(noted.at) <= HOUR
+    })
 }
 
 /// When the run should end that began to heal at `healed`.

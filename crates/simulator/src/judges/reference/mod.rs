@@ -8,7 +8,7 @@ mod opinion;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use engine::ports::{Body, Entry, Input, Record, Sweep, observation::Ec2State};
+use engine::ports::{Body, Charge, Entry, Input, Record, Sweep, observation::Ec2State};
 use serde_json::Value;
 
 use super::{
@@ -80,6 +80,9 @@ pub struct Reference {
     pauses: BTreeMap<String, i64>,
     protections: BTreeMap<String, i64>,
     following: bool,
+    /// Of the latest lease of its own, and when it had one after another muster.
+    epoch: u64,
+    took_over_at: Option<i64>,
     now: i64,
     raw: VecDeque<Sweep<'static>>,
     /// Whom the latest look named.
@@ -132,7 +135,15 @@ impl Reference {
                 }
             }
             Body::Input(Input::Asked(asked)) => self.request = serde_json::to_value(&asked.request).ok(),
-            Body::Input(Input::Leading(leading)) => self.following = !leading,
+            Body::Input(Input::Leading(charge)) => {
+                self.following = !charge.is_ours();
+                if let Charge::Ours { epoch } = charge {
+                    if ![self.epoch, self.epoch + 1].contains(epoch) {
+                        self.took_over_at = Some(now);
+                    }
+                    self.epoch = *epoch;
+                }
+            }
             Body::Input(Input::Acted(outcome)) => {
                 let result = serde_json::to_value(&outcome.result).unwrap_or(Value::Null);
                 self.acted(outcome.intent.0, &result, now);

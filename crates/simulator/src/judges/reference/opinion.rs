@@ -197,6 +197,9 @@ impl Reference {
                         && within(cluster, group, &zone(case))
                 })
                 .count();
+            if budget.per_hour.is_some() && self.took_over_at.is_some_and(|at| now - at < HOUR) {
+                return Some("another muster may have used the hour up".to_owned());
+            }
             let full = |used: usize, limit: Option<PlainLimit>| limit.is_some_and(|it| used >= it.of(members));
             (full(at_work, budget.at_once) || full(lately, budget.per_hour)).then(|| {
                 format!("the budget per {} is used up ({at_work} at work, {lately} within the hour)", budget.per)
