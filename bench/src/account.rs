@@ -175,21 +175,14 @@ impl Account {
         let text = |text: &'static str| Some(Text::Borrowed(text));
         let amounts = Amounts { cpu_units: 2_048, memory_mib: 7_680 };
         Some(Fact::Instance(InstanceFact {
-            arn: self.host_arn(host).into(),
-            cluster: self.cluster_arn(host).into(),
             ec2_instance_id: Some(machine_id(host).into()),
             version: Some(state.version),
-            status: if state.draining { InstanceStatus::Draining } else { InstanceStatus::Active },
-            status_reason: None,
             agent_connected: Some(state.connected),
             agent_version: text("1.105.1"),
             running_tasks: Some(0),
             pending_tasks: Some(0),
             registered_at: Some(Timestamp::constant(1_789_880_412, 0)),
             resources: Some(Resources { registered: amounts, remaining: amounts }),
-            gpus: None,
-            ports: None,
-            capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: text(ZONES[host as usize % 3]),
                 instance_type: text("m6i.large"),
@@ -197,6 +190,11 @@ impl Account {
                 os_type: text("linux"),
                 ..HostAttributes::default()
             })),
+            ..InstanceFact::bare(
+                self.host_arn(host),
+                self.cluster_arn(host),
+                if state.draining { InstanceStatus::Draining } else { InstanceStatus::Active },
+            )
         }))
     }
 

@@ -141,27 +141,19 @@ impl World {
         for number in 0..HOSTS {
             let (arn, cluster) = (host_arn(number), cluster_arn(number));
             believe(swept(Fact::Instance(InstanceFact {
-                arn: Text::Owned(arn.clone()),
-                cluster: Text::Owned(cluster.clone()),
                 ec2_instance_id: text(machine_id(number)),
                 version: Some(i64::from(FIRST_HOST_VERSION)),
-                status: InstanceStatus::Active,
-                status_reason: None,
                 agent_connected: Some(true),
                 agent_version: text("1.105.1".to_owned()),
                 running_tasks: Some(TASKS_PER_HOST),
                 pending_tasks: Some(0),
-                registered_at: None,
-                resources: None,
-                gpus: None,
-                ports: None,
-                capacity_provider: None,
                 attributes: Attributes::Known(Box::new(HostAttributes {
                     zone: text(format!("{REGION}{}", ["a", "b", "c"][(number % 3) as usize])),
                     instance_type: text("m6i.2xlarge".to_owned()),
                     os_type: text("linux".to_owned()),
                     ..HostAttributes::default()
                 })),
+                ..InstanceFact::bare(Text::Owned(arn.clone()), Text::Owned(cluster.clone()), InstanceStatus::Active)
             })));
             for slot in 0..TASKS_PER_HOST {
                 believe(swept(Fact::Task(TaskFact {

@@ -174,21 +174,15 @@ impl Account {
         let ports = [22, 2375, 2376, 51678, 51679].map(|port| HostPort { port, protocol: Protocol::Tcp });
         let stack = if number.is_multiple_of(2) { "blue" } else { "green" };
         self.observe(Fact::Instance(InstanceFact {
-            arn: host_arn(number).into(),
-            cluster: CLUSTER.into(),
             ec2_instance_id: Some(format!("i-{number:017x}").into()),
             version: Some(self.version),
-            status: InstanceStatus::Active,
-            status_reason: None,
             agent_connected: Some(true),
             agent_version: Some("1.105.1".into()),
             running_tasks: Some(0),
             pending_tasks: Some(0),
             registered_at: Some(Timestamp::constant(1_790_000_000, 0)),
             resources: Some(Resources { registered: Amounts { cpu_units: 32_768, memory_mib: 131_072 }, remaining }),
-            gpus: None,
             ports: Some(ports.to_vec()),
-            capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: Some(ZONES[kind].into()),
                 instance_type: Some(TYPES[kind].into()),
@@ -197,6 +191,7 @@ impl Account {
                 others: vec![("ecs.capability.task-eni".into(), "".into()), ("stack".into(), stack.into())],
                 ..HostAttributes::default()
             })),
+            ..InstanceFact::bare(host_arn(number), CLUSTER, InstanceStatus::Active)
         }));
     }
 

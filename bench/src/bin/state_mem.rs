@@ -144,21 +144,13 @@ impl Life {
         let text = |text: &'static str| Some(Text::Borrowed(text));
         let last = status == InstanceStatus::Inactive;
         self.observe(Fact::Instance(InstanceFact {
-            arn: arn.into(),
-            cluster: cluster.into(),
             ec2_instance_id: Some(machine.into()),
             version: Some(if last { 2 } else { 1 }),
-            status,
-            status_reason: None,
             agent_connected: Some(!last),
             agent_version: text("1.105.1"),
             running_tasks: Some(0),
             pending_tasks: Some(0),
             registered_at: Some(Timestamp::constant(1_790_000_000, 0)),
-            resources: None,
-            gpus: None,
-            ports: None,
-            capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: text(["eu-central-1a", "eu-central-1b", "eu-central-1c"][(host % 3) as usize]),
                 instance_type: text("m6i.2xlarge"),
@@ -170,6 +162,7 @@ impl Life {
                 marks: Vec::new(),
                 others: Vec::new(),
             })),
+            ..InstanceFact::bare(arn, cluster, status)
         }));
     }
 

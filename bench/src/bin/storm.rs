@@ -83,26 +83,18 @@ impl Storm {
 fn instance(host: u32, version: i64, connected: bool) -> Fact<'static> {
     let zone = ["eu-central-1a", "eu-central-1b", "eu-central-1c"][(host % 3) as usize];
     Fact::Instance(InstanceFact {
-        arn: corpus::host_arn(host).into(),
-        cluster: CLUSTER.into(),
         ec2_instance_id: Some(corpus::machine_id(host).into()),
         version: Some(version),
-        status: InstanceStatus::Active,
-        status_reason: None,
         agent_connected: Some(connected),
         agent_version: Some("1.105.1".into()),
         running_tasks: Some(0),
         pending_tasks: Some(0),
-        registered_at: None,
-        resources: None,
-        gpus: None,
-        ports: None,
-        capacity_provider: None,
         attributes: Attributes::Known(Box::new(HostAttributes {
             zone: Some(zone.into()),
             instance_type: Some("m6i.large".into()),
             ..HostAttributes::default()
         })),
+        ..InstanceFact::bare(corpus::host_arn(host), CLUSTER, InstanceStatus::Active)
     })
 }
 

@@ -86,22 +86,10 @@ mod tests {
 
     fn host(arn: &str, machine: Option<&str>) -> Observation<'static> {
         let fact = Fact::Instance(InstanceFact {
-            arn: arn.to_owned().into(),
-            cluster: "arn:c".into(),
             ec2_instance_id: machine.map(|id| id.to_owned().into()),
-            version: None,
-            status: InstanceStatus::Active,
-            status_reason: None,
             agent_connected: Some(true),
-            agent_version: None,
-            running_tasks: None,
-            pending_tasks: None,
-            registered_at: None,
-            resources: None,
-            gpus: None,
-            ports: None,
-            capacity_provider: None,
             attributes: Attributes::default(),
+            ..InstanceFact::bare(arn.to_owned(), "arn:c", InstanceStatus::Active)
         });
         Observation { at: Timestamp::UNIX_EPOCH, source: Source::Look, fact }
     }

@@ -127,22 +127,14 @@ mod tests {
         let mut fleet = Fleet::new(Policy::default());
         let amounts = Amounts { cpu_units: 2_048, memory_mib: 3_800 };
         let host = Fact::Instance(InstanceFact {
-            arn: HOST.into(),
-            cluster: CLUSTER.into(),
             ec2_instance_id: Some("i-00112233445566778".into()),
             version: Some(1),
-            status: InstanceStatus::Active,
-            status_reason: None,
             agent_connected: Some(true),
-            agent_version: None,
             running_tasks: Some(1),
             pending_tasks: Some(0),
-            registered_at: None,
             resources: Some(Resources { registered: amounts, remaining: amounts }),
-            gpus: None,
-            ports: None,
-            capacity_provider: None,
             attributes: Attributes::Absent,
+            ..InstanceFact::bare(HOST, CLUSTER, InstanceStatus::Active)
         });
         let facts = [
             host,

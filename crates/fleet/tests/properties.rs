@@ -31,25 +31,16 @@ fn start() -> Timestamp {
 fn instance(host: u8, version: i64, connected: bool, status: InstanceStatus) -> Fact<'static> {
     let cluster = CLUSTERS[usize::from(host) % 2];
     Fact::Instance(InstanceFact {
-        arn: format!("arn:aws:ecs:eu-west-1:1:container-instance/x/{host:032x}").into(),
-        cluster: cluster.into(),
         ec2_instance_id: Some(format!("i-{host:017x}").into()),
         version: Some(version),
-        status,
-        status_reason: None,
         agent_connected: Some(connected),
-        agent_version: None,
         running_tasks: Some(1),
         pending_tasks: Some(0),
-        registered_at: None,
-        resources: None,
-        gpus: None,
-        ports: None,
-        capacity_provider: None,
         attributes: Attributes::Known(Box::new(HostAttributes {
             zone: Some(ZONES[usize::from(host) % 3].into()),
             ..HostAttributes::default()
         })),
+        ..InstanceFact::bare(format!("arn:aws:ecs:eu-west-1:1:container-instance/x/{host:032x}"), cluster, status)
     })
 }
 

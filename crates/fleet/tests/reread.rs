@@ -105,22 +105,11 @@ fn host(
     machine: Option<&'static str>,
 ) -> Fact<'static> {
     Fact::Instance(InstanceFact {
-        arn: arn.into(),
-        cluster: CLUSTER.into(),
         ec2_instance_id: machine.map(Into::into),
         version: Some(7),
-        status,
-        status_reason: None,
         agent_connected: connected,
-        agent_version: None,
-        running_tasks: None,
-        pending_tasks: None,
-        registered_at: None,
-        resources: None,
-        gpus: None,
-        ports: None,
-        capacity_provider: None,
         attributes: Attributes::Absent,
+        ..InstanceFact::bare(arn, CLUSTER, status)
     })
 }
 

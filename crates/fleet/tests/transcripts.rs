@@ -253,26 +253,17 @@ impl Story {
         let (name, zone) = split_zone(words.next().unwrap());
         self.meet(name);
         let mut fact = InstanceFact {
-            arn: host_arn(name).into(),
-            cluster: CLUSTER.into(),
             ec2_instance_id: Some(machine_id(name).into()),
-            version: None,
-            status: InstanceStatus::Active,
-            status_reason: None,
             agent_connected: Some(true),
             agent_version: Some("1.105.1".into()),
             running_tasks: Some(2),
             pending_tasks: Some(0),
-            registered_at: None,
-            resources: None,
-            gpus: None,
-            ports: None,
-            capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: Some(format!("eu-central-1{zone}").into()),
                 instance_type: Some("m6i.large".into()),
                 ..HostAttributes::default()
             })),
+            ..InstanceFact::bare(host_arn(name), CLUSTER, InstanceStatus::Active)
         };
         for word in words {
             match word {

@@ -42,5 +42,9 @@ pub const ELEMENTS_MAX: usize = 1 << 20;
 /// The largest compiled regular expression, in bytes. One of this size takes milliseconds to compile.
 pub const REGEX_BYTES_MAX: usize = 256 << 10;
 
+/// What a compiled regular expression may remember of the texts it has seen, in bytes and for each thread that searches: it is
+/// kept as long as the query runs, for each of them.
+pub const REGEX_CACHE_BYTES_MAX: usize = 256 << 10;
+
 /// The most regular expressions of one query, so that reading one takes a fraction of a second at worst.
 pub const REGEXES_MAX: usize = 100;

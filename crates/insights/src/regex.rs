@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     error::{ErrorKind, Fault, Outcome},
-    limits::REGEX_BYTES_MAX,
+    limits::{REGEX_BYTES_MAX, REGEX_CACHE_BYTES_MAX},
     span::Span,
 };
 
@@ -23,6 +23,7 @@ impl Regex {
     pub(crate) fn compile(source: &str, span: Span) -> Outcome<Self> {
         let program = regex::RegexBuilder::new(&as_the_library_writes(source))
             .size_limit(REGEX_BYTES_MAX)
+            .dfa_size_limit(REGEX_CACHE_BYTES_MAX)
             .nest_limit(64)
             .build()
             .map_err(|error| refused(source, span, &error))?;

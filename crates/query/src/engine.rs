@@ -14,7 +14,11 @@ use datafusion::{
 use insights::rules::Rules;
 use tokio::{runtime::Runtime, sync::Semaphore};
 
-use crate::error::QueryFailed;
+use crate::{
+    error::QueryFailed,
+    operation::{Account, Setting},
+    run::Request,
+};
 
 /// What queries may use, all together.
 #[derive(Clone, Debug)]
@@ -101,6 +105,17 @@ impl Engine {
     /// What plans that were read from bytes are executed with.
     pub fn task_context(&self) -> Arc<TaskContext> {
         self.shared.state.task_ctx()
+    }
+
+    /// What a query knows besides its rows.
+    pub(crate) fn setting(&self, request: &Request) -> Arc<Setting> {
+        Arc::new(Setting {
+            start_ms: request.from_ms,
+            end_ms: request.to_ms,
+            now_s: request.now_ms.div_euclid(1_000),
+            rules: self.shared.config.rules.clone(),
+            account: Account::of(&self.runtime_env().memory_pool),
+        })
     }
 
     pub(crate) fn runtime_env(&self) -> &Arc<RuntimeEnv> {

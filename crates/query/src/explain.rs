@@ -12,6 +12,7 @@ use futures::StreamExt;
 use crate::{
     engine::Engine,
     error::QueryFailed,
+    newest::Newest,
     plan::Planned,
     rollup::{Answered, RELATIVE_ERROR, said},
     run::Request,
@@ -25,47 +26,64 @@ impl Engine {
     /// # Errors
     /// If it cannot be run.
     pub async fn explain(&self, request: &Request) -> Result<String, QueryFailed> {
-        let rules = &self.shared.config.rules;
-        let checked = insights::compile(&request.text, rules)?;
-        let setting = Arc::new(request.setting(rules));
-        let planned = self.planned(request, &checked, &setting).await?;
+        let checked = insights::compile(&request.text, &self.shared.config.rules)?;
+        let setting = self.setting(request);
+        let (request, newest) = self.narrowed(request.clone(), &checked, &setting).await?;
+        let setting = self.setting(&request);
+        let planned = self.planned(&request, &checked, &setting).await?;
         let plan = self.physical(&planned.plan).await?;
         let mut stream = execute_stream(Arc::clone(&plan), self.task_context()).map_err(|error| self.failed(&error))?;
         let mut rows = 0;
         while let Some(batch) = stream.next().await {
             rows += batch.map_err(|error| self.failed(&error))?.num_rows();
         }
-        Ok(text(request, &planned, &plan, rows))
+        Ok(text(&request, newest, &planned, &plan, rows))
     }
 }
 
-fn text(request: &Request, planned: &Planned, plan: &Arc<dyn ExecutionPlan>, rows: usize) -> String {
+fn text(
+    request: &Request,
+    newest: Option<Newest>,
+    planned: &Planned,
+    plan: &Arc<dyn ExecutionPlan>,
+    rows: usize,
+) -> String {
     let mut text = String::new();
     let mut line = |indent: usize, words: String| {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{:indent$}{words}", "");
     };
     line(0, "Reads".to_owned());
+    if let Some(Newest { records, from_ms, bytes }) = newest {
+        let since =
+            jiff::Timestamp::from_millisecond(from_ms).map_or_else(|_| from_ms.to_string(), |it| it.to_string());
+        line(
+            2,
+            format!("the times of all records first ({bytes} bytes): the newest {records} are those since {since}"),
+        );
+    }
     for group in &request.groups {
         let from_ms = request.from_ms.max(group.created_ms);
         let answered: Vec<_> = planned.rolled_up.iter().filter(|it| it.group == group.name).collect();
         let spared = |path: &String| answered.iter().any(|it| it.spared.contains(path));
-        let within = |file: &&telemetry::snapshot::File| {
-            file.to_ms >= from_ms && file.from_ms <= request.to_ms && !spared(&file.path)
-        };
+        let within = |file: &&telemetry::snapshot::File| file.meets(from_ms, request.to_ms) && !spared(&file.path);
         let read: Vec<_> = group.files.iter().filter(within).collect();
         let bytes: u64 = read.iter().map(|file| file.bytes).sum();
         let in_memory: usize = group.batches.iter().map(|batch| batch.num_rows()).sum();
-        line(
-            2,
-            format!(
-                "{}: {} of {} files ({bytes} bytes; the others lie outside of the time{}), {in_memory} records in memory",
-                group.name,
-                read.len(),
-                group.files.len(),
-                if answered.is_empty() { "" } else { ", or are answered by roll-ups" },
-            ),
-        );
+        let mut parts = Vec::new();
+        if !group.files.is_empty() {
+            let others = match (read.len() == group.files.len(), answered.is_empty()) {
+                (true, _) => "",
+                (false, true) => "; the others lie outside of the time",
+                (false, false) => "; the others lie outside of the time, or are answered by roll-ups",
+            };
+            parts.push(format!("{} of {} files ({bytes} bytes{others})", read.len(), group.files.len()));
+        }
+        if in_memory > 0 {
+            parts.push(format!("{in_memory} records in memory"));
+        }
+        let parts = if parts.is_empty() { "nothing is there".to_owned() } else { parts.join(", ") };
+        line(2, format!("{}: {parts}", group.name));
         answered.iter().for_each(|answered| line(2, rolled_up(answered)));
     }
     for (name, count) in pruned(plan) {
@@ -80,13 +98,13 @@ fn text(request: &Request, planned: &Planned, plan: &Arc<dyn ExecutionPlan>, row
         ),
     );
     line(0, "Then".to_owned());
-    let mut steps = Vec::new();
-    describe(&planned.plan, &mut steps);
-    for (number, step) in steps.iter().enumerate() {
+    let mut steps = Steps::default();
+    steps.describe(&planned.plan);
+    for (number, step) in steps.steps.iter().enumerate() {
         line(2, format!("{}. {step}", number + 1));
     }
     let columns: Vec<&str> = planned.outputs.iter().map(|it| it.name.as_str()).collect();
-    line(2, format!("{}. shows {}: {rows} rows", steps.len() + 1, columns.join(", ")));
+    line(2, format!("{}. shows {}: {rows} rows", steps.steps.len() + 1, columns.join(", ")));
     text
 }
 
@@ -134,65 +152,114 @@ fn pruned(plan: &Arc<dyn ExecutionPlan>) -> BTreeMap<String, String> {
 }
 
 /// The steps of a plan, the first one first.
-fn describe(plan: &LogicalPlan, steps: &mut Vec<String>) {
-    for input in plan.inputs() {
-        describe(input, steps);
+#[derive(Debug, Default)]
+struct Steps {
+    steps: Vec<String>,
+    /// What the columns are that only the plan has names for, `$0` and so on.
+    made: BTreeMap<String, String>,
+}
+
+/// Of what is computed so many characters are shown.
+const SHOWN_MAX: usize = 200;
+
+impl Steps {
+    fn describe(&mut self, plan: &LogicalPlan) {
+        for input in plan.inputs() {
+            self.describe(input);
+        }
+        let step = match plan {
+            LogicalPlan::Projection(projection) => {
+                self.note(&projection.expr);
+                return;
+            }
+            LogicalPlan::Filter(filter) => format!("keeps rows where {}", self.words(&filter.predicate)),
+            LogicalPlan::Aggregate(aggregate) => {
+                let computed = self.all(&aggregate.aggr_expr);
+                let step = match aggregate.group_expr.as_slice() {
+                    [] => format!("computes {computed}"),
+                    keys if computed.is_empty() => format!("keeps one of each {}", self.all(keys)),
+                    keys => format!("groups by {} and computes {computed}", self.all(keys)),
+                };
+                self.note(&aggregate.group_expr);
+                self.note(&aggregate.aggr_expr);
+                step
+            }
+            LogicalPlan::Sort(sort) => match sort.fetch {
+                Some(rows) => format!("takes the first {rows} rows by {}", self.ordered(&sort.expr)),
+                None => format!("sorts by {}", self.ordered(&sort.expr)),
+            },
+            LogicalPlan::Limit(limit) => match limit.fetch.as_deref() {
+                Some(rows) => format!("takes any {} rows and stops", self.words(rows)),
+                None => return,
+            },
+            LogicalPlan::Window(window) => format!("looks at rows before: {}", self.all(&window.window_expr)),
+            LogicalPlan::Unnest(_) => "makes a row of each element".to_owned(),
+            LogicalPlan::Join(join) => {
+                let pairs = join.on.iter().map(|(one, other)| format!("{} = {}", self.words(one), self.words(other)));
+                let pairs: Vec<String> = pairs.collect();
+                let left = join.join_type == JoinType::Left;
+                let kind = if left { "beside each row, where there is one, puts" } else { "joins" };
+                let by = if pairs.is_empty() { "all".to_owned() } else { pairs.join(" and ") };
+                format!("{kind} the rows with {by}")
+            }
+            LogicalPlan::Union(union) => format!("puts {} sources together", union.inputs.len()),
+            LogicalPlan::Distinct(_) => "keeps one of equal rows".to_owned(),
+            _ => return,
+        };
+        self.steps.push(step);
     }
-    let step = match plan {
-        LogicalPlan::Filter(filter) => format!("keeps rows where {}", words(&filter.predicate)),
-        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
-            format!("computes {}", all(&aggregate.aggr_expr))
-        }
-        LogicalPlan::Aggregate(aggregate) => {
-            format!("groups by {} and computes {}", all(&aggregate.group_expr), all(&aggregate.aggr_expr))
-        }
-        LogicalPlan::Sort(sort) => match sort.fetch {
-            Some(rows) => format!("takes the first {rows} rows by {}", ordered(&sort.expr)),
-            None => format!("sorts by {}", ordered(&sort.expr)),
-        },
-        LogicalPlan::Limit(limit) => match limit.fetch.as_deref() {
-            Some(rows) => format!("takes any {} rows and stops", words(rows)),
-            None => return,
-        },
-        LogicalPlan::Window(window) => format!("looks at rows before: {}", all(&window.window_expr)),
-        LogicalPlan::Unnest(_) => "makes a row of each element".to_owned(),
-        LogicalPlan::Join(join) => {
-            let pairs = join.on.iter().map(|(one, other)| format!("{} = {}", words(one), words(other)));
-            let pairs: Vec<String> = pairs.collect();
-            let kind =
-                if join.join_type == JoinType::Left { "beside each row, where there is one, puts" } else { "joins" };
-            format!("{kind} the rows with {}", if pairs.is_empty() { "all".to_owned() } else { pairs.join(" and ") })
-        }
-        LogicalPlan::Union(union) => format!("puts {} sources together", union.inputs.len()),
-        LogicalPlan::Distinct(_) => "keeps one of equal rows".to_owned(),
-        _ => return,
-    };
-    steps.push(step);
-}
 
-fn all(exprs: &[Expr]) -> String {
-    exprs.iter().map(words).collect::<Vec<_>>().join(", ")
-}
-
-fn ordered(keys: &[SortExpr]) -> String {
-    let key = |key: &SortExpr| format!("{} {}", words(&key.expr), if key.asc { "ascending" } else { "descending" });
-    keys.iter().map(key).collect::<Vec<_>>().join(", ")
-}
-
-/// An expression, without what only the plan needs: names that it gave, and the points before fields.
-fn words(expr: &Expr) -> String {
-    let bare = match expr {
-        Expr::Alias(alias) => &alias.expr,
-        other => other,
-    };
-    let text = bare.to_string().replace("records.", "");
-    let mut words = String::with_capacity(text.len());
-    let mut before = ' ';
-    for char in text.chars() {
-        if char != '.' || before.is_alphanumeric() {
-            words.push(char);
+    /// Remembers what the columns are to which the plan has given names.
+    fn note(&mut self, exprs: &[Expr]) {
+        for expr in exprs {
+            if let Expr::Alias(alias) = expr
+                && alias.name.starts_with('$')
+            {
+                let words = self.words(&alias.expr);
+                self.made.insert(alias.name.clone(), words);
+            }
         }
-        before = char;
     }
-    words
+
+    fn all(&self, exprs: &[Expr]) -> String {
+        exprs.iter().map(|expr| self.words(expr)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn ordered(&self, keys: &[SortExpr]) -> String {
+        let way = |key: &SortExpr| if key.asc { "ascending" } else { "descending" };
+        let key = |key: &SortExpr| format!("{} {}", self.words(&key.expr), way(key));
+        keys.iter().map(key).collect::<Vec<_>>().join(", ")
+    }
+
+    /// An expression, without what only the plan needs: names that it gave, and the points before fields.
+    fn words(&self, expr: &Expr) -> String {
+        let bare = match expr {
+            Expr::Alias(alias) => &alias.expr,
+            other => other,
+        };
+        let text = bare.to_string().replace("records.", "");
+        let mut words = String::with_capacity(text.len());
+        let (mut before, mut rest) = (' ', text.as_str());
+        while let Some(char) = rest.chars().next() {
+            let digits = rest[char.len_utf8()..].bytes().take_while(u8::is_ascii_digit).count();
+            let name = &rest[..char.len_utf8() + digits];
+            match self.made.get(name) {
+                Some(made) if char == '$' => {
+                    words.push_str(made);
+                    rest = &rest[name.len()..];
+                }
+                _ => {
+                    if char != '.' || before.is_alphanumeric() {
+                        words.push(char);
+                    }
+                    rest = &rest[char.len_utf8()..];
+                }
+            }
+            before = char;
+        }
+        match words.char_indices().nth(SHOWN_MAX) {
+            Some((at, _)) => format!("{}…", &words[..at]),
+            None => words,
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) fn of(request: &Request, checked: &Checked) -> Option<Request> {
         return None;
     }
     let read = |group: &Group| {
-        let within = |file: &&File| file.to_ms >= request.from_ms && file.from_ms <= request.to_ms;
+        let within = |file: &&File| file.meets(request.from_ms, request.to_ms);
         group.files.iter().filter(within).cloned().collect::<Vec<_>>()
     };
     let files: Vec<File> = request.groups.iter().flat_map(read).collect();

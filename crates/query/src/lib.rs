@@ -5,6 +5,8 @@
 //! | [`engine`] | what queries may use, all together |
 //! | [`run`] | a query from its text to its rows |
 //! | `glimpse` | what is shown of a long query at once |
+//! | `newest` | queries that want the newest records alone |
+//! | `compact` | rows that are kept, in memory of their own |
 //! | [`result`], [`statistics`] | what comes out, and what it cost |
 //! | [`kind`], `cells` | the types of columns, and values out of them |
 //! | `plan` | from commands to a plan |
@@ -22,6 +24,7 @@
 mod aggregate;
 mod cells;
 pub mod codec;
+mod compact;
 pub mod engine;
 pub mod error;
 mod explain;
@@ -29,6 +32,7 @@ pub mod export;
 mod glimpse;
 pub mod kind;
 pub mod lookup;
+mod newest;
 mod operation;
 mod plan;
 pub mod pointer;

@@ -7,6 +7,7 @@ use std::{
 
 use arrow::record_batch::RecordBatch;
 use datafusion::{
+    execution::memory_pool::{MemoryConsumer, MemoryReservation},
     logical_expr::LogicalPlan,
     physical_plan::{ExecutionPlan, execute_stream},
 };
@@ -23,10 +24,12 @@ use url::Url;
 
 use crate::{
     cells::Cells,
+    compact::compacted,
     engine::Engine,
     error::QueryFailed,
     glimpse,
     lookup::Table,
+    newest::Newest,
     operation::{Setting, Subquery},
     plan::{Output, Planned, Planner},
     result::QueryResult,
@@ -83,14 +86,30 @@ struct Rows {
     batches: Vec<RecordBatch>,
     /// What the newest records alone give; shown until there are rows of all of them.
     glimpse: Vec<RecordBatch>,
+    /// The memory that the batches take.
+    kept: Option<MemoryReservation>,
     plan: Option<Arc<dyn ExecutionPlan>>,
     held: Held,
+    /// How many bytes were read before there was a plan.
+    bytes_before: u64,
     approximate_within: Option<f64>,
 }
 
 impl Rows {
+    /// Keeps rows, if there is memory for them.
+    fn keep(&mut self, batch: RecordBatch) -> datafusion::common::Result<()> {
+        if let Some(kept) = &self.kept {
+            kept.try_grow(batch.get_array_memory_size())?;
+        }
+        self.batches.push(batch);
+        Ok(())
+    }
+
     fn statistics(&self) -> Statistics {
-        self.plan.as_ref().map_or_else(Statistics::default, |it| statistics::of_plan(it, self.held))
+        let mut statistics =
+            self.plan.as_ref().map_or_else(Statistics::default, |it| statistics::of_plan(it, self.held));
+        statistics.bytes_scanned += self.bytes_before;
+        statistics
     }
 }
 
@@ -188,14 +207,13 @@ impl Engine {
     /// # Errors
     /// If too many others are running.
     pub fn run_checked(&self, request: Request, checked: Checked) -> Result<Running, QueryFailed> {
-        let rules = &self.shared.config.rules;
         let Ok(place) = Arc::clone(&self.shared.places).try_acquire_owned() else {
             return Err(QueryFailed::Busy { running: self.shared.config.queries_max });
         };
         let Some(threads) = self.threads() else {
             return Err(QueryFailed::Stopped);
         };
-        let setting = Arc::new(request.setting(rules));
+        let setting = self.setting(&request);
         let seen = Arc::new(Seen::default());
         let (ends, ended) = watch::channel(None);
         let (engine, of_task, shared) = (self.clone(), Arc::clone(&setting), Arc::clone(&seen));
@@ -216,16 +234,21 @@ impl Engine {
         setting: &Arc<Setting>,
         seen: &Seen,
     ) -> Result<(), QueryFailed> {
-        let planned = self.planned(&request, checked, setting).await?;
+        let (request, newest) = self.narrowed(request, checked, setting).await?;
+        let setting = self.setting(&request);
+        let planned = self.planned(&request, checked, &setting).await?;
         let plan = self.physical(&planned.plan).await?;
         {
             let mut rows = seen.rows();
             rows.outputs.clone_from(&planned.outputs);
             rows.plan = Some(Arc::clone(&plan));
             rows.held = held(&request.groups);
+            rows.bytes_before = newest.map_or(0, |newest| newest.bytes);
+            rows.kept = Some(MemoryConsumer::new("the rows that it gives").register(&self.runtime_env().memory_pool));
             rows.approximate_within = planned.approximate_within();
         }
         if request.glimpsed
+            && newest.is_none()
             && let Some(newest) = glimpse::of(&request, checked)
         {
             match self.at_once(&newest, checked).await {
@@ -237,20 +260,42 @@ impl Engine {
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|error| self.failed(&error))?;
             if batch.num_rows() > 0 {
-                seen.rows().batches.push(batch);
+                let batch = compacted(&batch).map_err(|error| self.failed(&error))?;
+                seen.rows().keep(batch).map_err(|error| self.failed(&error))?;
             }
         }
         Ok(())
     }
 
+    /// The same request for no other time than that of the newest records, if it wants those alone.
+    pub(crate) async fn narrowed(
+        &self,
+        request: Request,
+        checked: &Checked,
+        setting: &Arc<Setting>,
+    ) -> Result<(Request, Option<Newest>), QueryFailed> {
+        let newest = self.newest(&request, checked, setting).await?;
+        let from_ms = newest.map_or(request.from_ms, |newest| newest.from_ms);
+        Ok((Request { from_ms, ..request }, newest))
+    }
+
     /// All rows of a request.
     async fn at_once(&self, request: &Request, checked: &Checked) -> Result<Vec<RecordBatch>, QueryFailed> {
-        let setting = Arc::new(request.setting(&self.shared.config.rules));
+        let setting = self.setting(request);
         self.run_plan(&self.planned(request, checked, &setting).await?.plan).await
     }
 
     pub(crate) fn failed(&self, error: &datafusion::error::DataFusionError) -> QueryFailed {
         QueryFailed::of(error, self.shared.config.memory_bytes)
+    }
+
+    /// Lets plans find the files of a request.
+    pub(crate) fn register_store(&self, request: &Request) -> Result<(), QueryFailed> {
+        if let Some((store, root)) = &request.store {
+            let url = object_store_url(root)?;
+            self.runtime_env().register_object_store(url.as_ref(), Arc::clone(store));
+        }
+        Ok(())
     }
 
     /// The plan of a query. Its subqueries are run on the way.
@@ -260,10 +305,7 @@ impl Engine {
         checked: &Checked,
         setting: &Arc<Setting>,
     ) -> Result<Planned, QueryFailed> {
-        if let Some((store, root)) = &request.store {
-            let url = object_store_url(root)?;
-            self.runtime_env().register_object_store(url.as_ref(), Arc::clone(store));
-        }
+        self.register_store(request)?;
         let mut answered: Vec<Subquery> = Vec::new();
         for query in subqueries(&checked.query) {
             if answered.iter().any(|it| it.query == *query) {
@@ -299,9 +341,8 @@ impl Engine {
     /// # Errors
     /// If the text is no query, or needs what does not exist.
     pub async fn logical_plan(&self, request: &Request) -> Result<LogicalPlan, QueryFailed> {
-        let rules = &self.shared.config.rules;
-        let checked = insights::compile(&request.text, rules)?;
-        Ok(self.planned(request, &checked, &Arc::new(request.setting(rules))).await?.plan)
+        let checked = insights::compile(&request.text, &self.shared.config.rules)?;
+        Ok(self.planned(request, &checked, &self.setting(request)).await?.plan)
     }
 
     /// The plan of a query as it is executed.
@@ -328,16 +369,7 @@ impl Engine {
 }
 
 impl Request {
-    pub(crate) fn setting(&self, rules: &insights::rules::Rules) -> Setting {
-        Setting {
-            start_ms: self.from_ms,
-            end_ms: self.to_ms,
-            now_s: self.now_ms.div_euclid(1_000),
-            rules: rules.clone(),
-        }
-    }
-
-    fn planner<'q>(&'q self, setting: &Arc<Setting>, answered: Vec<Subquery>) -> Planner<'q> {
+    pub(crate) fn planner<'q>(&'q self, setting: &Arc<Setting>, answered: Vec<Subquery>) -> Planner<'q> {
         Planner {
             text: &self.text,
             setting: Arc::clone(setting),
@@ -397,4 +429,26 @@ pub(crate) fn subqueries(query: &Query) -> Vec<&Query> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, StringViewArray};
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+
+    use super::*;
+
+    /// They are kept until somebody fetches them, which may be never.
+    #[test]
+    fn rows_that_are_kept_are_in_the_account_of_memory() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1 << 20));
+        let long: ArrayRef = Arc::new(StringViewArray::from_iter_values(["x".repeat(400_000)]));
+        let batch = RecordBatch::try_from_iter([("long", long)]).unwrap();
+        let mut rows = Rows { kept: Some(MemoryConsumer::new("rows").register(&pool)), ..Rows::default() };
+        assert!(rows.keep(batch.clone()).is_ok() && rows.keep(batch.clone()).is_ok());
+        assert!(pool.reserved() > 800_000);
+        assert!(rows.keep(batch).is_err() && rows.batches.len() == 2);
+        drop(rows);
+        assert_eq!(pool.reserved(), 0);
+    }
 }

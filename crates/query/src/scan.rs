@@ -62,8 +62,7 @@ impl Scan {
         from_ms: i64,
         to_ms: i64,
     ) -> Result<Vec<Self>> {
-        let mut files: Vec<File> =
-            group.files.iter().filter(|file| file.to_ms >= from_ms && file.from_ms <= to_ms).cloned().collect();
+        let mut files: Vec<File> = group.files.iter().filter(|file| file.meets(from_ms, to_ms)).cloned().collect();
         files.sort_by_key(|file| std::cmp::Reverse(file.to_ms));
         let scan = |part, is_within| Self { schema: Arc::clone(schema), part, is_within };
         let mut scans = Vec::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::{
-    datasource::source::DataSourceExec,
+    datasource::{memory::MemorySourceConfig, source::DataSourceExec},
     physical_plan::{ExecutionPlan, filter::FilterExec, metrics::MetricsSet},
 };
 use serde::Serialize;
@@ -51,7 +51,7 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, filtered: Option<u64>, statistics: &mu
             let metrics = plan.metrics();
             let count =
                 |name: &str| metrics.as_ref().and_then(|it| it.sum_by_name(name)).map_or(0, |it| it.as_usize()) as u64;
-            let given = rows(plan.metrics());
+            let given = in_memory(plan).unwrap_or_else(|| rows(plan.metrics()));
             statistics.records_scanned += given + count("pushdown_rows_pruned");
             statistics.bytes_scanned += count("bytes_scanned");
             statistics.records_matched += filtered.unwrap_or(given);
@@ -69,6 +69,13 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, filtered: Option<u64>, statistics: &mu
     for child in plan.children() {
         collect(child, filtered, statistics);
     }
+}
+
+/// How many rows a scan has that reads none but those in memory, of which the engine keeps no count.
+fn in_memory(plan: &Arc<dyn ExecutionPlan>) -> Option<u64> {
+    let scan = (plan.as_ref() as &dyn std::any::Any).downcast_ref::<DataSourceExec>()?;
+    let memory = (scan.data_source().as_ref() as &dyn std::any::Any).downcast_ref::<MemorySourceConfig>()?;
+    Some(memory.partitions().iter().flatten().map(|batch| batch.num_rows() as u64).sum())
 }
 
 fn passes_rows(name: &str) -> bool {

@@ -127,12 +127,12 @@ async fn texts_that_double_are_refused_and_long_ones_that_do_not_grow_are_not() 
     let records: Vec<(i64, String)> =
         (0..80).map(|number| (START_MS + number, format!("{{\"id\":{number},\"text\":\"{text}\"}}"))).collect();
     let group = in_memory("1", "/g", "s/1", &records);
-    let engine = engine(EngineConfig::default());
+    let engine = engine(EngineConfig { memory_bytes: 128 << 20, ..EngineConfig::default() });
     let same = request("fields concat(text, id) as t | stats count(*) by strlen(t)", &group);
     assert_eq!(engine.run(same).unwrap().finished().await.unwrap().count(), 2, "80 MiB of them, and one or two digits");
     let doubled = "fields concat(text, text) as a | fields concat(a, id) as b | stats count(*) by strlen(b)";
     match engine.run(request(doubled, &group)).unwrap().finished().await {
-        Err(QueryFailed::Memory { detail, .. }) => assert!(detail.contains("for 80 rows"), "{detail}"),
+        Err(QueryFailed::Memory { detail, .. }) => assert!(detail.contains("what `concat("), "{detail}"),
         other => panic!("{other:?}"),
     }
 }
@@ -165,6 +165,37 @@ async fn any_rows_are_found_without_reading_all() {
     assert!(part.statistics.estimated_records_skipped >= 58_000, "{:?}", part.statistics);
     let told = engine.explain(&with_store("filter n > 200 | stats count(*) by n")).await.unwrap();
     assert!(told.contains(&format!("{0} of {0} files", group.files.len())) && told.contains("groups by"), "{told}");
+}
+
+#[tokio::test]
+async fn the_newest_records_are_found_by_their_times_before_other_columns_are_read() {
+    let mut rng = Rng::with_seed(8);
+    let records: Vec<(i64, String)> = (0..80_000)
+        .map(|_| (START_MS + rng.i64(0..20_000), format!("{{\"id\":\"{:x}\",\"n\":{}}}", rng.u128(..), rng.u8(..))))
+        .collect();
+    let memory = in_memory("1", "/g", "s/1", &records);
+    let dir = tempfile::tempdir().unwrap();
+    let files = in_files(&memory, dir.path(), 30_000);
+    assert!(files.files.iter().map(|file| file.bytes).sum::<u64>() > 2 << 20);
+    let engine = engine(EngineConfig::default());
+    let with_store = |text: &str| Request { store: Some(store_in(dir.path())), ..request(text, &files) };
+    for (text, rows) in [
+        ("fields @timestamp, id, n | sort @timestamp desc | limit 100", 100),
+        ("sort @timestamp desc, n asc | fields id as it, @message | limit 33", 33),
+        ("fields id, n | head 500", 500),
+        ("sort n desc | limit 10", 10),
+    ] {
+        let all = engine.run(request(text, &memory)).unwrap().finished().await.unwrap();
+        let found = engine.run(with_store(text)).unwrap().finished().await.unwrap();
+        assert_eq!(found.rows().unwrap(), all.rows().unwrap(), "{text}");
+        assert_eq!(found.count(), rows, "{text}");
+    }
+    let few = engine.run(with_store("limit 40")).unwrap().finished().await.unwrap();
+    let most = engine.run(with_store("limit 40000")).unwrap().finished().await.unwrap();
+    assert!(few.statistics.bytes_scanned > 0 && most.count() > few.count(), "{:?}", few.statistics);
+    let told = engine.explain(&with_store("limit 40")).await.unwrap();
+    assert!(told.contains("the newest 40 are those since 2026-10-"), "{told}");
+    assert!(!engine.explain(&with_store("filter n = 1 | limit 40")).await.unwrap().contains("the newest"));
 }
 
 #[tokio::test]

@@ -154,7 +154,7 @@ pub async fn events(group: &Group, store: &Arc<dyn ObjectStore>, wanted: &Wanted
     // Once enough is found, files that begin behind it need not be opened.
     files.sort_by_key(|(_, file)| if wanted.newest_first { file.to_ms.saturating_neg() } else { file.from_ms });
     for (number, file) in files {
-        if file.to_ms >= wanted.from_ms && file.from_ms <= wanted.to_ms && !reading.is_beyond_reach(file) {
+        if file.meets(wanted.from_ms, wanted.to_ms) && !reading.is_beyond_reach(file) {
             reading.look_into(number, file).await?;
         }
     }

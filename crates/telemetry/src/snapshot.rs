@@ -30,6 +30,13 @@ pub struct File {
     pub to_ms: i64,
 }
 
+impl File {
+    /// Whether it may hold events of this time, both ends included.
+    pub fn meets(&self, from_ms: i64, to_ms: i64) -> bool {
+        self.to_ms >= from_ms && self.from_ms <= to_ms
+    }
+}
+
 /// One group as a query sees it.
 #[derive(Clone, Debug)]
 pub struct Group {

@@ -39,22 +39,14 @@ pub(crate) fn host_arn(host: u32) -> String {
 
 pub(crate) fn instance(host: u32, version: i64, connected: bool) -> Fact<'static> {
     Fact::Instance(InstanceFact {
-        arn: host_arn(host).into(),
-        cluster: CLUSTER.into(),
         ec2_instance_id: Some(format!("i-{host:017x}").into()),
         version: Some(version),
-        status: InstanceStatus::Active,
-        status_reason: None,
         agent_connected: Some(connected),
         agent_version: Some("1.90.0".into()),
         running_tasks: Some(1),
         pending_tasks: Some(0),
-        registered_at: None,
-        resources: None,
-        gpus: None,
-        ports: None,
-        capacity_provider: None,
         attributes: Attributes::Absent,
+        ..InstanceFact::bare(host_arn(host), CLUSTER, InstanceStatus::Active)
     })
 }
 

@@ -289,22 +289,14 @@ mod tests {
 
     fn event(at: Timestamp) -> Input<'static> {
         let fact = InstanceFact {
-            arn: "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/0f3a".into(),
-            cluster: CLUSTER.into(),
-            ec2_instance_id: None,
             version: Some(7),
-            status: InstanceStatus::Active,
-            status_reason: None,
             agent_connected: Some(false),
-            agent_version: None,
-            running_tasks: None,
-            pending_tasks: None,
-            registered_at: None,
-            resources: None,
-            gpus: None,
-            ports: None,
-            capacity_provider: None,
             attributes: Attributes::Absent,
+            ..InstanceFact::bare(
+                "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/0f3a",
+                CLUSTER,
+                InstanceStatus::Active,
+            )
         };
         Input::Observed(Observation { at, source: Source::Event, fact: Fact::Instance(fact) })
     }

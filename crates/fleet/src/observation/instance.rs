@@ -56,6 +56,30 @@ pub struct InstanceFact<'a> {
     pub attributes: Attributes<'a>,
 }
 
+impl<'a> InstanceFact<'a> {
+    /// Whose fact it is, and the status: whatever else an event or an answer may tell is not told.
+    pub fn bare(arn: impl Into<Text<'a>>, cluster: impl Into<Text<'a>>, status: InstanceStatus) -> Self {
+        Self {
+            arn: arn.into(),
+            cluster: cluster.into(),
+            ec2_instance_id: None,
+            version: None,
+            status,
+            status_reason: None,
+            agent_connected: None,
+            agent_version: None,
+            running_tasks: None,
+            pending_tasks: None,
+            registered_at: None,
+            resources: None,
+            gpus: None,
+            ports: None,
+            capacity_provider: None,
+            attributes: Attributes::default(),
+        }
+    }
+}
+
 /// Container instance status. AWS may add values: those become `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

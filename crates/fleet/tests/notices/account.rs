@@ -249,25 +249,17 @@ impl Account {
         let (connected, version) = self.hosts[host];
         let cluster = self.cluster_of(host);
         Fact::Instance(InstanceFact {
-            arn: host_arn(cluster, host).into(),
-            cluster: cluster_arn(cluster).into(),
             ec2_instance_id: Some(format!("i-{host:017x}").into()),
             version: Some(version),
-            status: InstanceStatus::Active,
-            status_reason: None,
             agent_connected: Some(connected),
             agent_version: Some("1.105.1".into()),
             running_tasks: Some(1),
             pending_tasks: Some(0),
-            registered_at: None,
-            resources: None,
-            gpus: None,
-            ports: None,
-            capacity_provider: None,
             attributes: Attributes::Known(Box::new(HostAttributes {
                 zone: Some(format!("eu-west-1{}", ['a', 'b', 'c'][host / self.clusters % 3]).into()),
                 ..HostAttributes::default()
             })),
+            ..InstanceFact::bare(host_arn(cluster, host), cluster_arn(cluster), InstanceStatus::Active)
         })
     }
 }

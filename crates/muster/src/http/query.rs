@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 use jiff::Timestamp;
-use query::{Engine, QueryFailed, QueryResult, Request, Running};
+use query::{Engine, QueryFailed, QueryResult, Request, Running, rollup};
 use serde::{Deserialize, Serialize};
 use telemetry::snapshot::Group;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,8 @@ pub struct Question {
     pub until_ms: Option<i64>,
     /// At most so many rows, besides what the query says itself.
     pub limit: Option<u64>,
+    /// Percentiles may come from roll-ups too, if there are some: much sooner, and within a known share of the values.
+    pub approximate: bool,
     /// How the rows are wanted.
     pub rows: RowForm,
 }
@@ -71,7 +73,7 @@ pub enum RowForm {
 }
 
 /// A line of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Told {
     /// It runs.
@@ -81,6 +83,8 @@ pub enum Told {
         /// Records that the groups have.
         held: u64,
     },
+    /// It is over, and its percentiles are within this share of the values; the rows follow.
+    Approximate(f64),
     /// It is over; the rows.
     Cells {
         /// The columns that the query says.
@@ -109,9 +113,11 @@ pub async fn ask(State(served): State<Served>, Body(question): Body<Question>) -
 /// # Errors
 /// When it is none, or asks for what is not there, or too many others are running.
 pub async fn answer(ready: &Ready, question: Question) -> Result<Response, Refusal> {
-    let Question { text, groups, since_ms, until_ms, limit, rows: form } = question;
+    let Question { text, groups, since_ms, until_ms, limit, approximate, rows: form } = question;
     let scope = Scope { groups, since_ms, until_ms };
-    let mut request = Request { text, limit, now_ms: Timestamp::now().as_millisecond(), ..Request::default() };
+    let rollups = if approximate { rollup::Use::Approximate } else { rollup::Use::Exact };
+    let now_ms = Timestamp::now().as_millisecond();
+    let mut request = Request { text, limit, now_ms, rollups, ..Request::default() };
     scope.read(&ready.store, &mut request).map_err(|error| match error {
         NotThere::Store(error) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         other => Refusal::not_found(other.to_string()),
@@ -163,7 +169,11 @@ impl Asked {
         if let Some(running) = self.running.take() {
             let (ended, form) = (running.finished().await, self.form);
             // Rows are written away from the threads that watch the fleet.
-            let written = tokio::task::spawn_blocking(move || ended.and_then(|result| written(&result, form))).await;
+            let write = move |result: QueryResult| {
+                let approximate = result.approximate_within.map(|share| line(&Told::Approximate(share)));
+                Ok(approximate.into_iter().chain(written(&result, form)?).collect::<Vec<_>>())
+            };
+            let written = tokio::task::spawn_blocking(move || ended.and_then(write)).await;
             self.next = match written {
                 Ok(Ok(parts)) => parts.into(),
                 Ok(Err(error)) => [line(&Told::Failed(error.to_string()))].into(),
@@ -256,7 +266,13 @@ mod tests {
             matched: 1,
             scanned: 2,
         };
-        for told in [Told::Running { scanned: 3, held: 9 }, cells, Told::Bytes(7), Told::Failed("why".to_owned())] {
+        for told in [
+            Told::Running { scanned: 3, held: 9 },
+            Told::Approximate(0.01),
+            cells,
+            Told::Bytes(7),
+            Told::Failed("why".to_owned()),
+        ] {
             let line = line(&told);
             assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
             assert_eq!(serde_json::from_slice::<Told>(&line).unwrap(), told);

@@ -1,13 +1,12 @@
 //! Expressions of the language, computed row by row by the language's own evaluator.
 
 use std::{
-    cell::LazyCell,
     collections::HashMap,
     hash::{Hash, Hasher},
 };
 
 use arrow::array::ArrayRef;
-use datafusion::common::{Result, resources_datafusion_err};
+use datafusion::common::Result;
 use insights::{
     ast::{Expr, Path, Query, Verb},
     evaluate::{Row, evaluate},
@@ -26,10 +25,8 @@ use crate::{
 /// How many different texts of a batch are remembered with their results.
 const REMEMBERED_MAX: usize = 4_096;
 
-/// How many bytes the texts, lists and maps that are computed for one batch may have together, beside those that they are
-/// computed of. They are in no account of memory until a step keeps them; texts that double with each command would fill the
-/// machine before.
-const MORE_BYTES_MAX: usize = 64 << 20;
+/// Longer results are computed again.
+const REMEMBERED_BYTES_MAX: usize = 1 << 10;
 
 /// An expression whose fields are called `$0`, `$1` and so on, after the arguments.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,13 +66,14 @@ impl Evaluation {
         let cells = arguments.iter().map(|array| Cells::of(array.as_ref())).collect::<Result<Vec<_>>>()?;
         let at =
             |row| evaluate(&self.expr, &At { cells: &cells, row, evaluation: self, rules: &context.rules }, &context);
-        let most = LazyCell::new(|| MORE_BYTES_MAX + bytes_read(&cells, rows));
-        // Few batches come so far that what they are computed of has to be counted.
-        let too_many = |bytes: usize| bytes > MORE_BYTES_MAX && bytes > *most;
-        let mut bytes = 0;
-        let mut counted = |value: Value| {
-            bytes += bytes_of(&value);
-            if too_many(bytes) { Value::Null } else { value }
+        let mut computed = setting.account.open(|| {
+            let shown: String = self.expr.to_string().chars().take(80).collect();
+            format!("what `{shown}` makes")
+        });
+        let mut counted = |make: &dyn Fn() -> Value| {
+            // What is refused already need not be made.
+            let value = if computed.has_room(0) { make() } else { Value::Null };
+            if computed.has_room(bytes_of(&value)) { value } else { Value::Null }
         };
         // Texts of logs repeat: what was computed for one need not be computed again.
         let column = if let [one] = cells.as_slice()
@@ -85,33 +83,20 @@ impl Evaluation {
             let each = (0..rows).map(|row| {
                 let text = one.text(row);
                 if let Some(value) = remembered.get(&text) {
-                    return counted(value.clone());
+                    return counted(&|| value.clone());
                 }
-                let value = counted(at(row));
-                if remembered.len() < REMEMBERED_MAX {
+                let value = counted(&|| at(row));
+                if remembered.len() < REMEMBERED_MAX && bytes_of(&value) <= REMEMBERED_BYTES_MAX {
                     remembered.insert(text, value.clone());
                 }
                 value
             });
             cells::column(self.result, each)
         } else {
-            cells::column(self.result, (0..rows).map(|row| counted(at(row))))
+            cells::column(self.result, (0..rows).map(|row| counted(&|| at(row))))
         };
-        if too_many(bytes) {
-            let expr = self.expr.to_string();
-            let shown: String = expr.chars().take(80).collect();
-            return Err(resources_datafusion_err!(
-                "`{shown}` makes texts of more than {} bytes for {rows} rows",
-                *most
-            ));
-        }
-        Ok(column)
+        computed.kept_by(column)
     }
-}
-
-/// How many bytes the texts have that something is computed of.
-fn bytes_read(cells: &[Cells<'_>], rows: usize) -> usize {
-    cells.iter().map(|cells| (0..rows).filter_map(|row| cells.text(row)).map(str::len).sum::<usize>()).sum()
 }
 
 /// How many bytes a value has beside itself.

@@ -2,6 +2,7 @@
 //!
 //! Each is a value that says all that it does; it can be written down and read back, so that plans can travel.
 
+mod account;
 mod evaluate;
 mod extract;
 mod key;
@@ -30,6 +31,7 @@ use crate::{
     kind::Kind,
 };
 
+pub(crate) use account::Account;
 pub(crate) use evaluate::{Evaluation, Subquery};
 pub(crate) use extract::{Extraction, NUMBER as MATCH_NUMBER};
 pub(crate) use key::natural_key;
@@ -48,6 +50,9 @@ pub(crate) struct Setting {
     pub(crate) now_s: i64,
     /// What the uncertain rules say.
     pub(crate) rules: Rules,
+    /// The memory that it may compute in.
+    #[serde(skip)]
+    pub(crate) account: Account,
 }
 
 impl Setting {

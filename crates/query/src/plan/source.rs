@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::{
     catalog::default_table_source::provider_as_source,
     common::{Column, Result, ScalarValue},
-    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit},
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Sort, lit},
 };
 use insights::check::Reads;
 use telemetry::{
@@ -140,6 +140,24 @@ impl<'p> Pipeline<'p> {
             more: Vec::new(),
             parts: None,
         })
+    }
+}
+
+impl Planner<'_> {
+    /// The times of the newest records, the newest first.
+    pub(crate) fn newest_times(&self, records: usize) -> Result<LogicalPlan> {
+        let schema = Arc::new(Schema::new(vec![Field::new(field::TIMESTAMP, Kind::Time.arrow(), true)]));
+        let time = [physical(field::TIMESTAMP).alias(own(field::TIMESTAMP))];
+        let (from_ms, to_ms) = (self.setting.start_ms, self.setting.end_ms);
+        let mut parts = Vec::new();
+        for group in self.groups {
+            let from_ms = from_ms.max(group.created_ms);
+            for scan in Scan::of_group(group, &schema, self.root.as_ref(), from_ms, to_ms)? {
+                parts.push(read(scan, &[(from_ms, to_ms)], None, &time)?);
+            }
+        }
+        let order = vec![column(&own(field::TIMESTAMP)).sort(false, false)];
+        Ok(LogicalPlan::Sort(Sort { expr: order, input: Arc::new(union(parts)?), fetch: Some(records) }))
     }
 }
 

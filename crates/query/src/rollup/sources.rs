@@ -46,7 +46,7 @@ pub(crate) fn of(wish: &Wish, group: &Group, from_ms: i64, to_ms: i64) -> (Vec<S
         spared_bytes: 0,
         approximate: wish.sketches(),
     };
-    for file in group.files.iter().filter(|file| file.to_ms >= from_ms && file.from_ms <= to_ms) {
+    for file in group.files.iter().filter(|file| file.meets(from_ms, to_ms)) {
         let rollups = group.rollups.get(&file.path).filter(|rollups| holds(wish, group, rollups));
         let usable = |level: &&Level| {
             WIDTHS_MS.contains(&level.width_ms)

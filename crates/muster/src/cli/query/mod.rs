@@ -19,7 +19,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
-use query::{Engine, EngineConfig, QueryFailed, QueryResult, Request};
+use query::{Engine, EngineConfig, QueryFailed, QueryResult, Request, rollup};
 use telemetry::{S3, Store, snapshot::Group};
 use url::Url;
 
@@ -98,6 +98,9 @@ pub struct QueryArgs {
     /// Run a query that has a name, instead of TEXT.
     #[arg(long, value_name = "NAME", value_parser = saved::names())]
     saved: Option<String>,
+    /// Let roll-ups answer percentiles too, where there are some: much sooner, and within a share of the values that is told.
+    #[arg(long)]
+    approximate: bool,
     /// List the queries that have a name.
     #[arg(long)]
     list_saved: bool,
@@ -213,7 +216,8 @@ impl QueryArgs {
             Source::Usual => return remote::ask_here(self, text, out).await,
         };
         let now_ms = Timestamp::now().as_millisecond();
-        let mut request = Request { text: text.to_owned(), now_ms, limit: self.limit, ..Request::default() };
+        let rollups = if self.approximate { rollup::Use::Approximate } else { rollup::Use::Exact };
+        let mut request = Request { text: text.to_owned(), now_ms, limit: self.limit, rollups, ..Request::default() };
         self.read(place.as_deref(), global, &mut request, out).await?;
         self.scope().narrow(&mut request);
         let engine = Engine::new(config).map_err(|error| failed(&error))?;
@@ -223,6 +227,9 @@ impl QueryArgs {
             return Ok(Exit::DONE);
         }
         let result = self.watched(&engine, request).await?;
+        if let Some(share) = result.approximate_within {
+            out.remark(&approximate(share));
+        }
         self.write(&result, out)?;
         Ok(Exit::DONE)
     }
@@ -234,9 +241,7 @@ impl QueryArgs {
         let mut progress = Progress::new(true);
         while !running.has_ended() {
             tokio::time::sleep(LOOK_EVERY.min(Duration::from_millis(5))).await;
-            if let Ok(so_far) = running.so_far() {
-                progress.report("records", so_far.statistics.records_scanned, Some(held));
-            }
+            progress.report("records", running.statistics().records_scanned, Some(held));
         }
         running.finished().await.map_err(|error| failed(&error))
     }
@@ -287,6 +292,11 @@ impl QueryArgs {
         }
         Ok(())
     }
+}
+
+/// How exact percentiles are that roll-ups gave.
+fn approximate(share: f64) -> String {
+    format!("percentiles are approximate: within {:.1} % of the values", share * 100.0)
 }
 
 /// A table for people, and how many records it was made of.

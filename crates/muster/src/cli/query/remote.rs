@@ -5,7 +5,7 @@ use std::{io::Write as _, time::Duration};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::{QueryArgs, RowFormat, table};
+use super::{QueryArgs, RowFormat, approximate, table};
 use crate::{
     cli::{
         output::{Exit, Failure, Output},
@@ -42,6 +42,7 @@ pub(super) async fn ask(args: &QueryArgs, server: &str, text: &str, out: &mut Ou
         since_ms: scope.since_ms,
         until_ms: scope.until_ms,
         limit: args.limit,
+        approximate: args.approximate,
         rows: match args.output {
             _ if args.explain => RowForm::Explained,
             RowFormat::Table => RowForm::Cells,
@@ -58,6 +59,7 @@ pub(super) async fn ask(args: &QueryArgs, server: &str, text: &str, out: &mut Ou
         match answer.line().await? {
             Told::Running { scanned, held } => progress.report("records", scanned, Some(held)),
             Told::Failed(why) => return Err(Failure::because(why)),
+            Told::Approximate(share) => out.remark(&approximate(share)),
             Told::Cells { columns, rows, matched, scanned } => {
                 drop(progress);
                 table(out, &columns, &rows, matched, scanned)?;
