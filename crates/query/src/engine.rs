@@ -39,6 +39,20 @@ pub struct EngineConfig {
     pub rules: Rules,
 }
 
+/// So many rows go through a plan together, where there is memory for it.
+const BATCH_ROWS: usize = 8_192;
+
+/// What a column of a row takes, about, while it is under way.
+const CELL_BYTES: usize = 16;
+
+impl EngineConfig {
+    /// How many rows of so many columns go through a plan together: a small part of the memory, since batches that are under way
+    /// are in no account.
+    pub(crate) fn batch_rows(&self, columns: usize) -> usize {
+        (self.memory_bytes / 64 / (CELL_BYTES * columns.max(1))).clamp(64, BATCH_ROWS)
+    }
+}
+
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 use datafusion::{
     datasource::source::DataSourceExec,
     logical_expr::{Expr, JoinType, LogicalPlan, SortExpr},
-    physical_plan::{ExecutionPlan, execute_stream, metrics::MetricValue},
+    physical_plan::{ExecutionPlan, metrics::MetricValue},
 };
 use futures::StreamExt;
 
@@ -31,13 +31,13 @@ impl Engine {
         let (request, newest) = self.narrowed(request.clone(), &checked, &setting).await?;
         let setting = self.setting(&request);
         let planned = self.planned(&request, &checked, &setting).await?;
-        let plan = self.physical(&planned.plan).await?;
-        let mut stream = execute_stream(Arc::clone(&plan), self.task_context()).map_err(|error| self.failed(&error))?;
+        let ready = self.physical(&planned.plan).await?;
+        let mut stream = ready.stream().map_err(|error| self.failed(&error))?;
         let mut rows = 0;
         while let Some(batch) = stream.next().await {
             rows += batch.map_err(|error| self.failed(&error))?.num_rows();
         }
-        Ok(text(&request, newest, &planned, &plan, rows))
+        Ok(text(&request, newest, &planned, &ready.plan, rows))
     }
 }
 

@@ -5,7 +5,6 @@
 //! beginning to its end before the engine knew which rows count.
 
 use arrow::{array::AsArray, datatypes::TimestampMillisecondType};
-use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 use insights::{
     Checked,
@@ -88,8 +87,8 @@ impl Engine {
         }
         let records = usize::try_from(rows).unwrap_or(usize::MAX);
         self.register_store(request)?;
-        let plan = self.physical(&request.planner(setting, Vec::new()).newest_times(records)?).await?;
-        let mut stream = execute_stream(Arc::clone(&plan), self.task_context()).map_err(|error| self.failed(&error))?;
+        let ready = self.physical(&request.planner(setting, Vec::new()).newest_times(records)?).await?;
+        let mut stream = ready.stream().map_err(|error| self.failed(&error))?;
         let (mut count, mut from_ms) = (0, request.from_ms);
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|error| self.failed(&error))?;
@@ -97,7 +96,7 @@ impl Engine {
             count += times.len();
             from_ms = times.values().last().copied().unwrap_or(from_ms);
         }
-        let bytes = statistics::of_plan(&plan, held(&request.groups)).bytes_scanned;
+        let bytes = statistics::of_plan(&ready.plan, held(&request.groups)).bytes_scanned;
         Ok((count >= records).then_some(Newest { records, from_ms, bytes }))
     }
 }

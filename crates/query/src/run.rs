@@ -1,13 +1,17 @@
 //! Running a query: plan, execute, watch, stop.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use arrow::record_batch::RecordBatch;
 use datafusion::{
-    execution::memory_pool::{MemoryConsumer, MemoryReservation},
+    execution::{
+        SendableRecordBatchStream, TaskContext,
+        memory_pool::{MemoryConsumer, MemoryReservation},
+    },
     logical_expr::LogicalPlan,
     physical_plan::{ExecutionPlan, execute_stream},
 };
@@ -237,11 +241,11 @@ impl Engine {
         let (request, newest) = self.narrowed(request, checked, setting).await?;
         let setting = self.setting(&request);
         let planned = self.planned(&request, checked, &setting).await?;
-        let plan = self.physical(&planned.plan).await?;
+        let ready = self.physical(&planned.plan).await?;
         {
             let mut rows = seen.rows();
             rows.outputs.clone_from(&planned.outputs);
-            rows.plan = Some(Arc::clone(&plan));
+            rows.plan = Some(Arc::clone(&ready.plan));
             rows.held = held(&request.groups);
             rows.bytes_before = newest.map_or(0, |newest| newest.bytes);
             rows.kept = Some(MemoryConsumer::new("the rows that it gives").register(&self.runtime_env().memory_pool));
@@ -256,7 +260,7 @@ impl Engine {
                 Err(error) => tracing::debug!(%error, "the newest records alone gave nothing; all of them are read"),
             }
         }
-        let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
+        let mut stream = ready.stream().map_err(|error| self.failed(&error))?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|error| self.failed(&error))?;
             if batch.num_rows() > 0 {
@@ -319,14 +323,21 @@ impl Engine {
         request.planner(setting, answered).plan(checked, request.limit)
     }
 
-    pub(crate) async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, QueryFailed> {
-        self.shared.state.create_physical_plan(plan).await.map_err(|error| self.failed(&error))
+    pub(crate) async fn physical(&self, plan: &LogicalPlan) -> Result<Ready, QueryFailed> {
+        let mut state = Cow::Borrowed(&self.shared.state);
+        let batch_rows = self.shared.config.batch_rows(most_columns(plan));
+        if batch_rows < state.config().batch_size() {
+            let config = state.config().clone().with_batch_size(batch_rows);
+            *state.to_mut().config_mut() = config;
+        }
+        let plan = state.create_physical_plan(plan).await.map_err(|error| self.failed(&error))?;
+        Ok(Ready { plan, context: state.task_ctx() })
     }
 
     /// The values of the first column of a subquery.
     async fn values(&self, planned: &Planned) -> Result<Vec<Value>, QueryFailed> {
-        let plan = self.physical(&planned.plan).await?;
-        let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
+        let ready = self.physical(&planned.plan).await?;
+        let mut stream = ready.stream().map_err(|error| self.failed(&error))?;
         let mut values = Vec::new();
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|error| self.failed(&error))?;
@@ -350,7 +361,7 @@ impl Engine {
     /// # Errors
     /// As [`logical_plan`](Self::logical_plan).
     pub async fn prepared(&self, request: &Request) -> Result<Arc<dyn ExecutionPlan>, QueryFailed> {
-        self.physical(&self.logical_plan(request).await?).await
+        Ok(self.physical(&self.logical_plan(request).await?).await?.plan)
     }
 
     /// Runs a plan that was made for a query, perhaps elsewhere; its rows.
@@ -358,8 +369,8 @@ impl Engine {
     /// # Errors
     /// If it fails.
     pub async fn run_plan(&self, plan: &LogicalPlan) -> Result<Vec<RecordBatch>, QueryFailed> {
-        let plan = self.physical(plan).await?;
-        let mut stream = execute_stream(plan, self.task_context()).map_err(|error| self.failed(&error))?;
+        let ready = self.physical(plan).await?;
+        let mut stream = ready.stream().map_err(|error| self.failed(&error))?;
         let mut batches = Vec::new();
         while let Some(batch) = stream.next().await {
             batches.push(batch.map_err(|error| self.failed(&error))?);
@@ -383,6 +394,25 @@ impl Request {
             answered_by_rollups: std::cell::RefCell::default(),
         }
     }
+}
+
+/// A plan, and what it is executed with.
+pub(crate) struct Ready {
+    pub(crate) plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+}
+
+impl Ready {
+    /// Begins to execute it.
+    pub(crate) fn stream(&self) -> datafusion::common::Result<SendableRecordBatchStream> {
+        execute_stream(Arc::clone(&self.plan), Arc::clone(&self.context))
+    }
+}
+
+/// The columns of the step that has most.
+fn most_columns(plan: &LogicalPlan) -> usize {
+    let inputs = plan.inputs().into_iter().map(most_columns).max().unwrap_or(0);
+    inputs.max(plan.schema().fields().len())
 }
 
 /// How much the groups hold.
