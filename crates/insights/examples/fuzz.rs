@@ -12,8 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// No text may take longer, though the machine be slow.
+/// No text may take longer each time it is tried, though the machine be slow.
 const SLOWEST: Duration = Duration::from_secs(2);
+/// So often one is tried that took longer: the machine may have had something else to do.
+const TRIES: usize = 3;
 
 fn main() -> ExitCode {
     let mut secs = 10;
@@ -42,7 +44,14 @@ fn main() -> ExitCode {
             println!("text {texts} of seed {seed} failed:\n{text:?}");
             return ExitCode::FAILURE;
         };
-        let took = before.elapsed();
+        let mut took = before.elapsed();
+        for _ in 0..TRIES {
+            if took > SLOWEST {
+                let before = Instant::now();
+                drawn::holds(&text);
+                took = took.min(before.elapsed());
+            }
+        }
         if took > slowest.0 {
             slowest = (took, text);
         }

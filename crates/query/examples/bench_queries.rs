@@ -5,7 +5,8 @@
 //!     bench_queries answer DIR|FILE.parquet   answers what comes by standard input, out of a store or a foreign file
 //!
 //! A line of standard input is `{"text": …}`, and an answer `{"rows": …, "cpu_ms": …, "wall_ms": …}`; with `"plan": true` the
-//! query is only planned. Times are those of all threads, from the text to the last row; printing the rows does not count.
+//! query is only planned, and with `"first": true` it is run until some rows can be shown (`first_ms`). Times are those of all
+//! threads, from the text to the last row; printing the rows does not count.
 
 use std::{
     error::Error,
@@ -13,7 +14,7 @@ use std::{
     io::{BufRead, BufReader, BufWriter, Write},
     path::Path,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use arrow::datatypes::DataType;
@@ -139,6 +140,8 @@ struct Asked {
     text: String,
     #[serde(default)]
     plan: bool,
+    #[serde(default)]
+    first: bool,
 }
 
 async fn answer(from: &Path) -> Outcome<()> {
@@ -167,6 +170,14 @@ async fn answer(from: &Path) -> Outcome<()> {
         let told = if asked.plan {
             engine.prepared(&request).await?;
             json!({ "cpu_ms": cpu_ms()? - used, "wall_ms": began.elapsed().as_secs_f64() * 1e3 })
+        } else if asked.first {
+            let running = engine.run(Request { glimpsed: true, ..request })?;
+            while running.so_far()?.count() == 0 && !running.has_ended() {
+                tokio::time::sleep(Duration::from_micros(500)).await;
+            }
+            let first_ms = began.elapsed().as_secs_f64() * 1e3;
+            running.finished().await?;
+            json!({ "first_ms": first_ms, "wall_ms": began.elapsed().as_secs_f64() * 1e3 })
         } else {
             let result = engine.run(request)?.finished().await?;
             let (cpu_ms, wall_ms) = (cpu_ms()? - used, began.elapsed().as_secs_f64() * 1e3);

@@ -9,6 +9,7 @@ use datafusion::{
         memory_pool::FairSpillPool,
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
+    optimizer::Optimizer,
     prelude::SessionConfig,
 };
 use insights::rules::Rules;
@@ -142,6 +143,10 @@ impl Engine {
     }
 }
 
+/// Rules for subqueries inside of plans, where ours have none: each walks through every expression of a plan, again and again.
+const NEEDLESS_RULES: [&str; 4] =
+    ["rewrite_set_comparison", "decorrelate_predicate_subquery", "scalar_subquery_to_join", "decorrelate_lateral_join"];
+
 fn state(config: &EngineConfig) -> Result<SessionState, QueryFailed> {
     let mode = match &config.temp_dir {
         Some(dir) => DiskManagerMode::Directories(vec![dir.clone()]),
@@ -162,5 +167,11 @@ fn state(config: &EngineConfig) -> Result<SessionState, QueryFailed> {
     options.execution.parquet.metadata_size_hint = Some(64 << 10);
     // What cannot be sorted in memory goes to disk, of which each sort needs a part of the memory to merge.
     options.execution.sort_spill_reservation_bytes = (config.memory_bytes / 32).clamp(64 << 10, 10 << 20);
-    Ok(SessionStateBuilder::new().with_config(session).with_runtime_env(runtime).with_default_features().build())
+    let rules = Optimizer::new().rules.into_iter().filter(|rule| !NEEDLESS_RULES.contains(&rule.name())).collect();
+    Ok(SessionStateBuilder::new()
+        .with_config(session)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_optimizer_rules(rules)
+        .build())
 }

@@ -64,7 +64,18 @@ pub(super) struct Asking<'a> {
     pub(super) scope: Scope<'static>,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
+    /// Asks about a cluster, which may be one that the account has not.
+    pub(super) fn of_cluster(
+        simulation: &'a mut Simulation,
+        arn: &str,
+        scope: Scope<'static>,
+    ) -> (Self, Option<ClusterId>) {
+        let known = simulation.world.find_cluster_arn(arn);
+        let place = known.and_then(|id| simulation.world.cluster(id)).map_or(PlaceId(0), |found| found.place);
+        (Self { simulation, place, scope }, known)
+    }
+
     /// Pays for `count` calls of an operation; the first that fails, fails the look.
     pub(super) fn call(&mut self, action: &str, count: usize) -> Result<(), LookFailure<'static>> {
         for _ in 0..count {
@@ -178,9 +189,7 @@ fn describe(world: &World, host: HostId, staleness: i64, found: &mut Vec<Fact<'s
 
 fn hosts(simulation: &mut Simulation, cluster: &str, arns: &[String]) -> Answered {
     let scope = Scope::Hosts { cluster: Text::Owned(cluster.to_owned()) };
-    let known = simulation.world.find_cluster_arn(cluster);
-    let place = known.and_then(|id| simulation.world.cluster(id)).map_or(PlaceId(0), |found| found.place);
-    let mut asking = Asking { simulation, place, scope };
+    let (mut asking, known) = Asking::of_cluster(simulation, cluster, scope);
     asking.call("ecs:DescribeContainerInstances", pages(arns.len(), 100))?;
     if !known.and_then(|id| asking.simulation.world.cluster(id)).is_some_and(|found| found.active) {
         return Err(asking.failure(FailureKind::Gone, format!("there is no cluster {cluster}")));
@@ -201,9 +210,7 @@ fn hosts(simulation: &mut Simulation, cluster: &str, arns: &[String]) -> Answere
 /// Which of these machines are hosts of the cluster, and which are not.
 fn registrations(simulation: &mut Simulation, cluster: &str, machines: &[String]) -> Answered {
     let scope = Scope::Hosts { cluster: Text::Owned(cluster.to_owned()) };
-    let known = simulation.world.find_cluster_arn(cluster);
-    let place = known.and_then(|id| simulation.world.cluster(id)).map_or(PlaceId(0), |found| found.place);
-    let mut asking = Asking { simulation, place, scope };
+    let (mut asking, known) = Asking::of_cluster(simulation, cluster, scope);
     asking.call("ecs:ListContainerInstances", 1)?;
     let hosts = match known.and_then(|id| asking.simulation.world.cluster(id)).filter(|found| found.active) {
         Some(found) => found.hosts.clone(),
@@ -238,9 +245,7 @@ fn registrations(simulation: &mut Simulation, cluster: &str, machines: &[String]
 
 fn tasks(simulation: &mut Simulation, cluster: &str, arns: &[String]) -> Answered {
     let scope = Scope::Tasks { cluster: Text::Owned(cluster.to_owned()) };
-    let known = simulation.world.find_cluster_arn(cluster);
-    let place = known.and_then(|id| simulation.world.cluster(id)).map_or(PlaceId(0), |found| found.place);
-    let mut asking = Asking { simulation, place, scope };
+    let (mut asking, _) = Asking::of_cluster(simulation, cluster, scope);
     asking.call("ecs:DescribeTasks", pages(arns.len(), 100))?;
     let world = &asking.simulation.world;
     let found = arns.iter().map(|arn| match world.find_task(arn).and_then(|id| facts::owned_task(world, id)) {

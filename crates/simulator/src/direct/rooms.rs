@@ -61,9 +61,8 @@ fn fact(world: &World, group: &Group, place: &str) -> GroupFact<'static> {
 /// DescribeServices, DescribeTaskDefinition, ListServices and DescribeSubnets for what is to find room.
 pub(super) fn demand(simulation: &mut Simulation, cluster: &str, of: &str) -> Answered {
     let scope = Scope::Demand { cluster: Text::Owned(cluster.to_owned()) };
-    let known = simulation.world.find_cluster_arn(cluster);
-    let place = known.and_then(|id| simulation.world.cluster(id)).map_or(PlaceId(0), |found| found.place);
-    let mut asking = Asking { simulation, place, scope };
+    let (mut asking, known) = Asking::of_cluster(simulation, cluster, scope);
+    let place = asking.place;
     let service = of.strip_prefix("service:");
     if service.is_some() {
         asking.call("ecs:DescribeServices", 1)?;
