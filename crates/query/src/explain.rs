@@ -3,6 +3,10 @@
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use datafusion::{
+    common::{
+        Column, ScalarValue,
+        tree_node::{Transformed, TreeNode},
+    },
     datasource::source::DataSourceExec,
     logical_expr::{Expr, JoinType, LogicalPlan, SortExpr},
     physical_plan::{ExecutionPlan, metrics::MetricValue},
@@ -55,8 +59,7 @@ fn text(
     };
     line(0, "Reads".to_owned());
     if let Some(Newest { records, from_ms, bytes }) = newest {
-        let since =
-            jiff::Timestamp::from_millisecond(from_ms).map_or_else(|_| from_ms.to_string(), |it| it.to_string());
+        let since = time(from_ms);
         line(
             2,
             format!("the times of all records first ({bytes} bytes): the newest {records} are those since {since}"),
@@ -237,7 +240,7 @@ impl Steps {
             Expr::Alias(alias) => &alias.expr,
             other => other,
         };
-        let text = bare.to_string().replace("records.", "");
+        let text = said_plainly(bare).to_string().replace("records.", "");
         let mut words = String::with_capacity(text.len());
         let (mut before, mut rest) = (' ', text.as_str());
         while let Some(char) = rest.chars().next() {
@@ -262,4 +265,22 @@ impl Steps {
             None => words,
         }
     }
+}
+
+/// The same expression with constants as people write them.
+fn said_plainly(expr: &Expr) -> Expr {
+    let plain = |expr: Expr| {
+        let Expr::Literal(value, _) = &expr else { return Ok(Transformed::no(expr)) };
+        let words = match value {
+            ScalarValue::TimestampMillisecond(Some(millis), _) => time(*millis),
+            ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => format!("{text:?}"),
+            other => other.to_string(),
+        };
+        Ok(Transformed::yes(Expr::Column(Column::new_unqualified(words))))
+    };
+    expr.clone().transform(plain).map_or_else(|_| expr.clone(), |told| told.data)
+}
+
+fn time(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |it| it.to_string())
 }
