@@ -7,6 +7,10 @@ use crate::{effect::Effect, host::Millis, journal::Record, state::Fleet};
 /// For so long what somebody else began counts against the budgets that count by the hour.
 pub(crate) const HOUR_MS: Millis = 3_600_000;
 
+/// For so long at least what somebody else began may be under way: a machine that boots, an agent that starts, a command that
+/// hangs.
+const OTHERS_ACTS_MS: Millis = 900_000;
+
 /// Who is in charge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,6 +92,13 @@ impl Fleet {
     pub(crate) fn took_over_ms_ago(&self) -> Option<Millis> {
         let ago = self.now - self.repairs.leadership.took_over_at?;
         (ago < HOUR_MS).then_some(ago)
+    }
+
+    /// As [`took_over_ms_ago`](Self::took_over_ms_ago), if what the other began may be under way still: until a machine that it
+    /// ended would be late in being replaced.
+    pub(crate) fn anothers_acts_ms_ago(&self) -> Option<Millis> {
+        let late_ms = i64::from(self.policy.replacement.arrival_secs) * 1000;
+        self.took_over_ms_ago().filter(|ago| *ago < late_ms.max(OTHERS_ACTS_MS))
     }
 }
 

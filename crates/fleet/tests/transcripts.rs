@@ -606,13 +606,13 @@ fn after_the_case(story: &mut Story, outcome: &str) -> String {
     out
 }
 
-/// What the muster before it began within the hour stands in no journal of this one.
+/// What the muster before it began stands in no journal of this one: it may be under way, and used the hour up.
 #[test]
-fn whoever_takes_over_from_another_muster_waits_an_hour_with_budgets_that_count_by_the_hour() {
-    let decided = |epoch: &str, per_hour: &str| {
+fn whoever_takes_over_from_another_muster_waits_until_what_that_began_is_over_and_an_hour_by_the_hour() {
+    let decided = |taken_at: &str, epoch: &str, per_hour: &str| {
         let mut story = Story::new();
         let policy = format!("12:00:02 policy mode=act budgets.0.per_hour={per_hour}");
-        let taken = format!("12:09:00 leading {epoch}");
+        let taken = format!("{taken_at} leading {epoch}");
         let mut out = String::new();
         for line in [
             "12:00:00 sweep web-1 connected v1; web-2 connected v1; web-3 connected v1; web-4 connected v1; web-5 connected v1",
@@ -634,11 +634,14 @@ fn whoever_takes_over_from_another_muster_waits_an_hour_with_budgets_that_count_
         }
         out
     };
-    let out = decided("2", r#"{"hosts":1}"#);
-    assert!(out.contains("HOLD: another muster was in charge until 11 min 10 s ago"), "{out}");
-    for (epoch, per_hour) in [("1", r#"{"hosts":1}"#), ("2", "null")] {
-        let out = decided(epoch, per_hour);
-        assert!(out.contains("WILL restart the ECS agent"), "epoch {epoch}, {per_hour} by the hour: {out}");
+    let one = r#"{"hosts":1}"#;
+    let late = decided("12:09:00", "2", "null");
+    assert!(late.contains("HOLD: another muster was in charge until 11 min 10 s ago, and what it began is not"), "{late}");
+    let by_the_hour = decided("12:04:00", "2", one);
+    assert!(by_the_hour.contains("in charge until 16 min 10 s ago, and what it began within the last hour"), "{by_the_hour}");
+    for (taken_at, epoch, per_hour) in [("12:09:00", "1", one), ("12:04:00", "2", "null")] {
+        let out = decided(taken_at, epoch, per_hour);
+        assert!(out.contains("WILL restart the ECS agent"), "{taken_at}, epoch {epoch}, {per_hour} by the hour: {out}");
     }
 }
 

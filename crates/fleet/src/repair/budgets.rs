@@ -54,7 +54,16 @@ impl Fleet {
                         )
                     })
                 };
-                let at_once = budget.at_once.and_then(|limit| over(self.under_way(budget, place), limit, "at once"));
+                let at_once = budget.at_once.and_then(|limit| {
+                    if let Some(ago) = self.anothers_acts_ms_ago() {
+                        return Some(format!(
+                            "another muster was in charge until {} ago, and what it began is not known here and may be under \
+                             way: budgets wait until that must be over",
+                            duration_words(ago / 1000)
+                        ));
+                    }
+                    over(self.under_way(budget, place), limit, "at once")
+                });
                 at_once.or_else(|| {
                     let limit = budget.per_hour?;
                     if let Some(ago) = self.took_over_ms_ago() {

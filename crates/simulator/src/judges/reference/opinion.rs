@@ -197,8 +197,13 @@ impl Reference {
                         && within(cluster, group, &zone(case))
                 })
                 .count();
-            if budget.per_hour.is_some() && self.took_over_at.is_some_and(|at| now - at < HOUR) {
+            let took_over_within = |ms: i64| self.took_over_at.is_some_and(|at| now - at < ms);
+            if budget.per_hour.is_some() && took_over_within(HOUR) {
                 return Some("another muster may have used the hour up".to_owned());
+            }
+            let late_ms = self.plain.replacement_secs("arrival_secs", 900) * 1000;
+            if budget.at_once.is_some() && took_over_within(late_ms.max(900_000)) {
+                return Some("what another muster began may be under way".to_owned());
             }
             let full = |used: usize, limit: Option<PlainLimit>| limit.is_some_and(|it| used >= it.of(members));
             (full(at_work, budget.at_once) || full(lately, budget.per_hour)).then(|| {
