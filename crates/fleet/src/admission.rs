@@ -10,6 +10,7 @@ use crate::{
     input::{Scope, Sweep},
     key::Key,
     observation::{Fact, HealthFact, InstanceFact, InstanceStatus, Observation, Source, TaskFact},
+    slab::NONE,
     state::{Fleet, millis},
 };
 
@@ -328,7 +329,8 @@ fn absent(fleet: &Fleet, sweep: &Sweep<'_>) -> Vec<String> {
                 fleet
                     .hosts
                     .iter()
-                    .filter(|(_, host)| host.cluster == cluster && host.fact_at <= settled && !host.hearsay)
+                    .filter(|(_, host)| host.cluster == cluster && host.fact_at <= settled)
+                    .filter(|(_, host)| !host.hearsay || host.first_task == NONE)
                     .map(|(_, host)| host.key)
                     .collect(),
             )

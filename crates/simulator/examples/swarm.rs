@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     };
     let (began, cpu) = (Instant::now(), cpu_secs());
     let (done, failed, told) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let host_hours = AtomicU64::new(0);
     let stops_at = |seed: u64, done: u64| -> ! {
         println!(
             "stopped at seed {seed}, the first that failed, after {done} seeds and {:.1} s of CPU",
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     }
     let result = live_many(&plan, &|seed, lived| {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        let host_hours = host_hours.fetch_add(lived.host_hours as u64, Ordering::Relaxed) + lived.host_hours as u64;
         if !lived.violations.is_empty() {
             failed.fetch_add(1, Ordering::Relaxed);
         }
@@ -73,7 +75,7 @@ fn main() -> ExitCode {
         let secs = began.elapsed().as_secs();
         if secs >= told.load(Ordering::Relaxed) + 10 {
             told.store(secs, Ordering::Relaxed);
-            println!("{done} seeds after {secs} s, {} failed", failed.load(Ordering::Relaxed));
+            println!("{done} seeds, {host_hours} host-hours after {secs} s, {} failed", failed.load(Ordering::Relaxed));
         }
     });
     let commit = commit();

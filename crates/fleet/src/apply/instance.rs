@@ -17,6 +17,9 @@ use crate::{
     timer::{Timer, slotted},
 };
 
+/// Of a container instance that was deregistered: it never comes back, since an agent that registers anew gets another ARN.
+const LAST_VERSION: i64 = i64::MAX;
+
 /// A list of a cluster may lag behind its events; by so much it does not.
 const LATE_MS: Millis = 10 * 60 * 1000;
 
@@ -26,7 +29,7 @@ impl Fleet {
             Some(slot) => slot,
             None if fact.status == InstanceStatus::Inactive => {
                 let key = Key::keep_arn(&mut self.names, &fact.arn);
-                self.remember_host(key, fact.version.unwrap_or(UNVERSIONED), road.at.min(self.now));
+                self.remember_host(key, LAST_VERSION, road.at.min(self.now));
                 return;
             }
             None => match self.meet_host(fact, road) {
@@ -34,6 +37,9 @@ impl Fleet {
                 None => return,
             },
         };
+        if fact.status != InstanceStatus::Inactive && self.may_be_forgotten(slot, road) {
+            return;
+        }
         let Some(host) = self.hosts.get(slot) else { return };
         let order = if host.hearsay { Order::Newer } else { order(host.version, host.fact_at, fact.version, road.at) };
         match order {
@@ -42,8 +48,8 @@ impl Fleet {
             Order::Same | Order::Newer => {}
         }
         if fact.status == InstanceStatus::Inactive {
-            if let (Some(version), Some(host)) = (fact.version, self.hosts.get_mut(slot)) {
-                host.version = version;
+            if let Some(host) = self.hosts.get_mut(slot) {
+                host.version = LAST_VERSION;
             }
             self.remove_host(slot, "the container instance was deregistered", effects);
             return;
@@ -84,6 +90,21 @@ impl Fleet {
         let cluster = self.names.find(&fact.cluster).and_then(|name| self.clusters.get(&name));
         key.is_some_and(|key| self.departed_hosts.outlived(&key, fact.version))
             || cluster.is_some_and(|cluster| at + LATE_MS < cluster.looked_at)
+    }
+
+    /// Whether an event about a stranger may speak of a host that has left and is forgotten: it is looked up, and until then it
+    /// is known by hearsay.
+    fn may_be_forgotten(&mut self, slot: Slot, road: Road) -> bool {
+        if road.is_look() || !self.departed_hosts.may_have_forgotten(road.at) {
+            return false;
+        }
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(slot).filter(|host| host.hearsay) else { return false };
+        host.fact_at = host.fact_at.max(road.at.min(now));
+        host.gap = true;
+        let key = host.key;
+        self.want_gap_filled(key);
+        true
     }
 
     /// Versions skipped between events: note it once, and look it up soon (the event may only be late).
