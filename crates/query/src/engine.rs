@@ -19,6 +19,7 @@ use crate::{
     error::QueryFailed,
     operation::{Account, Setting},
     run::Request,
+    slices::SlicedLists,
 };
 
 /// What queries may use, all together.
@@ -173,5 +174,6 @@ fn state(config: &EngineConfig) -> Result<SessionState, QueryFailed> {
         .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rules(rules)
+        .with_physical_optimizer_rule(Arc::new(SlicedLists))
         .build())
 }

@@ -6,6 +6,7 @@
 //! | [`run`] | a query from its text to its rows |
 //! | `glimpse` | what is shown of a long query at once |
 //! | `newest` | queries that want the newest records alone |
+//! | `slices` | few rows at a time, where lists are made of them |
 //! | `compact` | rows that are kept, in memory of their own |
 //! | [`result`], [`statistics`] | what comes out, and what it cost |
 //! | [`kind`], `cells` | the types of columns, and values out of them |
@@ -40,6 +41,7 @@ pub mod result;
 pub mod rollup;
 pub mod run;
 mod scan;
+mod slices;
 pub mod statistics;
 
 pub use engine::{Engine, EngineConfig};

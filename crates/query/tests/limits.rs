@@ -57,6 +57,24 @@ async fn a_query_that_wants_too_much_memory_is_told_so() {
     assert_eq!(small.run(request("stats count(*)", &group)).unwrap().finished().await.unwrap().count(), 1);
 }
 
+/// Otherwise a list of hundreds of elements would be made for each of thousands of rows, and be in no account.
+#[tokio::test]
+async fn lists_of_elements_are_made_for_few_rows_at_a_time() {
+    let group = group(1_000);
+    let engine = engine(EngineConfig::default());
+    let numbers: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+    let list = format!("fields jsonParse(\"[{}]\") as l", numbers.join(","));
+    for list in [list.as_str(), "fields jsonParse(concat(\"[\", n, \",1,2]\")) as l"] {
+        let request = request(&format!("{list} | unnest l into a | unnest l into b | stats sum(a) by b"), &group);
+        let plan = engine.prepared(&request).await.unwrap();
+        let plan = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
+        let steps: Vec<&str> = plan.lines().map(|line| line.trim().split(':').next().unwrap_or_default()).collect();
+        let unnests = steps.iter().filter(|step| **step == "UnnestExec").count();
+        let sliced = steps.windows(2).filter(|steps| steps[0] == "ProjectionExec" && steps[1] == "SlicesExec").count();
+        assert_eq!((unnests, sliced), (2, 2), "{plan}");
+    }
+}
+
 #[tokio::test]
 async fn a_sort_of_more_than_fits_goes_to_disk() {
     let group = group(120_000);
