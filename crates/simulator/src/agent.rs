@@ -106,7 +106,9 @@ impl World {
     }
 
     pub(crate) fn connection_drops(&mut self, machine: MachineId, epoch: u32) {
-        if self.same_epoch(machine, epoch) {
+        // Whatever became of the agent meanwhile: one that cannot talk is missed.
+        let talks = self.machines.get(machine.index()).is_some_and(crate::world::Machine::can_talk);
+        if self.same_epoch(machine, epoch) || !talks {
             self.disconnect(machine);
         }
     }

@@ -1,7 +1,7 @@
 //! I18, own rate: what the core asks to see stays within what may be asked in one call, and does not turn into a storm;
 //! what fails is tried again a few times, and then another way is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     Conditions, History, Violation,
@@ -16,8 +16,11 @@ use crate::{
 /// service.
 const LOOKS_AN_HOUR: usize = 7_200;
 
-/// The same thing is not looked at four times within this time: a deadline, a gap and a drain may each want to know.
+/// Within this time the same thing is not looked at more often than [`OFTEN`] times, or than a decision wants looks in a row.
 const AGAIN_MS: i64 = 5 * SECOND;
+
+/// A deadline, a gap and a drain may each want to know.
+const OFTEN: usize = 3;
 
 /// A step of a remedy is tried so often. What undoes one has more tries, since nobody else would.
 const TRIES: u32 = 3;
@@ -35,28 +38,29 @@ fn service_of(kind: &str) -> &'static str {
 pub fn judge(history: &History, conditions: &Conditions) -> Vec<Violation> {
     let mut found = tries(history);
     let mut wrong = |at: Moment, what: String| found.push(Violation { invariant: "I18", at, what });
-    let mut last: HashMap<(u8, &str, &str), [Moment; 3]> = HashMap::default();
+    let often = conditions.policy.most_looks().max(OFTEN);
+    let mut last: HashMap<(u8, &str, &str), VecDeque<Moment>> = HashMap::default();
     for asked in &history.looks {
         let most = if asked.kind == "pings" { 50 } else { 100 };
         if asked.ids.is_empty() || asked.ids.len() > most {
             wrong(asked.at, format!("a look at {} {} in one call, 1 to {most} may be", asked.ids.len(), asked.kind));
         }
+        // A muster that comes back from a crash asks again for what it had asked.
+        let came_back = history
+            .crashes
+            .iter()
+            .any(|(at, by)| *by == asked.by && *at <= asked.at && asked.at.since(*at) < 4 * AGAIN_MS);
         for id in &asked.ids {
-            let Some(before) = last.get_mut(&(asked.by, asked.kind, id.as_str())) else {
-                last.insert((asked.by, asked.kind, id), [Moment(i64::MIN / 2), Moment(i64::MIN / 2), asked.at]);
-                continue;
-            };
-            let after = asked.at.since(before[0]);
-            // A muster that comes back from a crash asks again for what it had asked.
-            let came_back = history
-                .crashes
-                .iter()
-                .any(|(at, by)| *by == asked.by && *at <= asked.at && asked.at.since(*at) < 4 * AGAIN_MS);
-            // Nor can one say how often, whose clock was set while it waited.
-            if after < AGAIN_MS && !came_back && !conditions.clock_stepped {
-                wrong(asked.at, format!("{id} ({}) is looked at for the fourth time within {after} ms", asked.kind));
+            let before = last.entry((asked.by, asked.kind, id.as_str())).or_default();
+            while before.front().is_some_and(|at| asked.at.since(*at) >= AGAIN_MS) {
+                before.pop_front();
             }
-            *before = [before[1], before[2], asked.at];
+            before.push_back(asked.at);
+            // Nor can one say how often, whose clock was set while it waited.
+            if before.len() > often && !came_back && !conditions.clock_stepped {
+                let ago: Vec<i64> = before.iter().map(|at| asked.at.since(*at)).collect();
+                wrong(asked.at, format!("{id} ({}) is looked at again and again, {ago:?} ms before", asked.kind));
+            }
         }
     }
     for service in ["ECS", "EC2", "SSM"] {
@@ -107,7 +111,25 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judges::Noted;
+    use crate::judges::{Noted, history::Asked, plain::Plain};
+
+    #[test]
+    fn a_host_is_looked_at_no_more_often_within_seconds_than_a_decision_wants_looks() {
+        let judged = |looks: i64, apart_ms: i64, fail_after: u64| {
+            let look = |number| Asked {
+                at: Moment(number * apart_ms),
+                by: 0,
+                kind: "hosts",
+                of: "c".to_owned(),
+                ids: vec!["a".to_owned()],
+            };
+            let history = History { looks: (0..looks).map(look).collect(), ..History::default() };
+            let policy = Plain(json!({ "fail_after": 1, "rules": [{ "fail_after": fail_after }] }));
+            judge(&history, &Conditions { policy, ..Conditions::default() }).len()
+        };
+        assert_eq!((judged(3, 1_000, 1), judged(4, 1_000, 1), judged(9, 2_000, 1)), (0, 1, 0));
+        assert_eq!((judged(4, 1_000, 4), judged(5, 1_000, 4)), (0, 1));
+    }
 
     #[test]
     fn a_step_that_fails_is_tried_three_times_and_anew_on_another_rung() {

@@ -122,6 +122,13 @@ impl Plain {
         self.said("fail_after", cluster_arn, trouble).and_then(|said| said.as_i64()).unwrap_or(2)
     }
 
+    /// The most looks in a row that any rule wants.
+    pub fn most_looks(&self) -> usize {
+        let rules = self.0.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let said = std::iter::once(&self.0).chain(rules).filter_map(|rule| rule.get("fail_after")?.as_u64());
+        said.max().unwrap_or(2) as usize
+    }
+
     /// The ladder that a rule sets: remedies with their deadlines in seconds.
     pub fn ladder(&self, cluster_arn: &str, trouble: &str) -> Option<Vec<(String, Option<i64>)>> {
         let said = self.said("ladder", cluster_arn, trouble)?;
