@@ -4,8 +4,10 @@
 
 mod program;
 
+use fastrand::Rng;
 use program::{run, run_with_input};
 use serde_json::{Value, json};
+use telemetry::{Class, Store, StoreConfig, event::Event};
 
 const RECORDS: &str = r#"{"Timestamp":1791201600000,"Type":"Task","TaskDefinitionFamily":"web","TaskId":"t1","CpuUtilized":10.0}
 {"Timestamp":1791201660000,"Type":"Task","TaskDefinitionFamily":"web","TaskId":"t2","CpuUtilized":30.5}
@@ -27,7 +29,7 @@ fn records_of_a_pipe_are_queried_and_rows_are_objects() {
         json!([{"TaskDefinitionFamily": "job", "cpu": 50, "n": 1}, {"TaskDefinitionFamily": "web", "cpu": 20.25, "n": 2}])
     );
     assert_eq!(
-        rows("stats count(*) as n by bin(5m) as t | sort t"),
+        rows("stats count(*) as n by bin(1h) as t | sort t"),
         json!([{"t": "2026-10-05 12:00:00.000", "n": 2}, {"t": "2026-10-05 12:05:00.000", "n": 2}])
     );
     assert_eq!(
@@ -88,4 +90,54 @@ fn what_is_no_query_is_pointed_at() {
     assert!(missing.err.contains("there is no store at /nonexistent"), "{}", missing.err);
     let crossed = ["query", "fields a", "-", "--since", "1h", "--until", "2h"];
     assert!(run_with_input(&crossed, b"").exits(2).err.contains("later than --until"));
+}
+
+/// Six hours of records in a store, with their roll-ups.
+fn rolled_up(dir: &std::path::Path) {
+    const GROUP: &str = "/aws/ecs/containerinsights/lab/performance";
+    const HOUR_MS: i64 = 3_600_000;
+    const START_MS: i64 = 1_791_201_600_000;
+    let mut rng = Rng::with_seed(7);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let config =
+            StoreConfig { rollup_rows: Some(1), removal_after_ms: 0, reserve_bytes: 0, ..StoreConfig::new(dir) };
+        let store = Store::open(config, START_MS).await.unwrap();
+        store.create_group(GROUP, Class::Standard, START_MS).await.unwrap();
+        store.create_stream(GROUP, "s", START_MS).await.unwrap();
+        for piece in 0..6 {
+            let from_ms = START_MS + piece * HOUR_MS;
+            let event = |rng: &mut Rng, number: i64| {
+                let (id, cpu) = (rng.u128(..), (rng.f64() * 1e6).round() / 1e4 + 0.5);
+                let message = format!(
+                    r#"{{"Type":"Task","ClusterName":"lab","TaskId":"{id:032x}{id:032x}","CpuUtilized":{cpu:?}}}"#
+                );
+                Event { timestamp_ms: from_ms + number * 900, message }
+            };
+            let events = (0..4_000).map(|number| event(&mut rng, number)).collect();
+            store.put(GROUP, "s", events, from_ms + HOUR_MS).await.unwrap();
+            store.seal_all().await.unwrap();
+        }
+        store.maintain(START_MS + 9 * HOUR_MS).await.unwrap();
+    });
+}
+
+#[test]
+fn percentiles_of_a_store_are_exact_unless_somebody_asks_for_approximate_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    rolled_up(dir.path());
+    let asked = |more: &[&str]| {
+        let text = "stats pct(CpuUtilized, 95) as p95 by bin(1h) as t | sort t";
+        let store = ["query", text, "--store", dir.path().to_str().unwrap(), "--output", "json"];
+        let ran = run(&[&store[..], more].concat()).exits(0);
+        let rows: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+        let p95: Vec<f64> = rows.iter().map(|row| row["p95"].as_f64().unwrap()).collect();
+        (p95, ran.err.contains("percentiles are approximate: within 0.8 % of the values"))
+    };
+    let (exact, said) = asked(&[]);
+    assert!(exact.len() == 6 && !said, "{exact:?}");
+    let (about, said) = asked(&["--approximate"]);
+    assert!(said && about.len() == exact.len() && about != exact, "{about:?}");
+    let near = about.iter().zip(&exact).all(|(about, exact)| (about - exact).abs() <= 0.008 * exact);
+    assert!(near, "{about:?} for {exact:?}");
 }

@@ -63,8 +63,14 @@ impl QueryResult {
         let mut rows = Vec::with_capacity(count.min(self.count().saturating_sub(from)));
         let mut skipped = from;
         for batch in &self.batches {
-            let (start, wanted) = (skipped.min(batch.num_rows()), count - rows.len());
-            skipped -= start;
+            if skipped >= batch.num_rows() {
+                skipped -= batch.num_rows();
+                continue;
+            }
+            if rows.len() == count {
+                break;
+            }
+            let (start, wanted) = (std::mem::take(&mut skipped), count - rows.len());
             let batch = batch.slice(start, wanted.min(batch.num_rows() - start));
             let cells = batch
                 .columns()
@@ -87,5 +93,38 @@ impl QueryResult {
             }
         }
         Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array};
+
+    use super::*;
+
+    #[test]
+    fn any_rows_of_several_batches_are_those_of_all_of_them() {
+        let batch = |numbers: &[f64]| {
+            let numbers: ArrayRef = Arc::new(Float64Array::from(numbers.to_vec()));
+            RecordBatch::try_from_iter([("0", numbers)]).unwrap()
+        };
+        let result = QueryResult {
+            outputs: vec![Output { name: "n".to_owned(), kind: Kind::Number, is_map: false }],
+            batches: vec![batch(&[]), batch(&[1.0, 2.0, 3.0]), batch(&[]), batch(&[4.0, 5.0])],
+            statistics: Statistics::default(),
+            approximate_within: None,
+            rules: Rules::default(),
+        };
+        let all = result.rows().unwrap();
+        let texts: Vec<&str> = all.iter().map(|row| row[0].1.as_str()).collect();
+        assert_eq!(texts, ["1", "2", "3", "4", "5"]);
+        for from in 0..7 {
+            for count in 0..7 {
+                let wanted: Vec<Row> = all.iter().skip(from).take(count).cloned().collect();
+                assert_eq!(result.rows_from(from, count).unwrap(), wanted, "{count} from {from}");
+            }
+        }
     }
 }

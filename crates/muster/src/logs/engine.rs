@@ -8,6 +8,7 @@ use telemetry::store::Store;
 use tokio::runtime::Handle;
 
 use super::port::{LogsError, Order, Pointed, Queries, Results, Rows, Running, Stage, Statistics};
+use super::rows::rows_together;
 
 /// The engine over a store.
 #[derive(Clone, Debug)]
@@ -121,11 +122,10 @@ impl Running for EngineQuery {
     }
 }
 
-/// Rows that are shown while the query runs: later ones may take their place, and there may be many.
-const SHOWN_ROWS_MAX: usize = 1_000;
-
+/// Rows that are shown while the query runs: later ones may take their place, and there may be many, so these are no more than
+/// are written together. Whoever looks every moment would otherwise fill the memory.
 fn shown(result: &QueryResult) -> Result<Rows, QueryFailed> {
-    Ok(result.rows_from(0, SHOWN_ROWS_MAX)?.into())
+    Ok(result.rows_from(0, rows_together(result.columns().len()))?.into())
 }
 
 fn packed(result: &QueryResult) -> Result<Rows, QueryFailed> {

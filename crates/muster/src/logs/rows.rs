@@ -3,10 +3,10 @@
 
 use super::port::Row;
 
-/// How many cells are packed together, about: unpacked they take a megabyte or two.
-const CHUNK_CELLS: usize = 16_384;
+/// How many cells are written together, about: they take a megabyte or two.
+const CELLS_TOGETHER: usize = 16_384;
 /// And how many rows at most.
-const CHUNK_ROWS_MAX: usize = 1_000;
+const ROWS_TOGETHER_MAX: usize = 1_000;
 /// zstd's quickest level but for the negative ones.
 const LEVEL: i32 = 1;
 /// What a row, and a cell, takes beside its texts.
@@ -48,7 +48,7 @@ impl Rows {
         columns: usize,
         write: impl Fn(usize, usize) -> Result<Vec<Row>, E>,
     ) -> Result<Self, E> {
-        let chunk_rows = (CHUNK_CELLS / columns.max(1)).clamp(1, CHUNK_ROWS_MAX);
+        let chunk_rows = rows_together(columns);
         let mut chunks = Vec::with_capacity(rows.div_ceil(chunk_rows));
         for from in (0..rows).step_by(chunk_rows) {
             let text = serde_json::to_vec(&write(from, chunk_rows)?).map_err(std::io::Error::from)?;
@@ -107,6 +107,11 @@ impl Rows {
     }
 }
 
+/// How many rows of so many columns are written together.
+pub(super) fn rows_together(columns: usize) -> usize {
+    (CELLS_TOGETHER / columns.max(1)).clamp(1, ROWS_TOGETHER_MAX)
+}
+
 fn bytes_of(row: &Row) -> usize {
     ROW_BYTES + row.iter().map(|(field, value)| field.len() + value.len() + CELL_BYTES).sum::<usize>()
 }
@@ -128,6 +133,11 @@ mod tests {
             Ok(plain.iter().skip(from).take(count).cloned().collect())
         };
         Rows::packed(plain.len(), columns, write).unwrap()
+    }
+
+    #[test]
+    fn the_wider_rows_are_the_fewer_are_written_together() {
+        assert_eq!([0, 1, 600, 100_000].map(rows_together), [1_000, 1_000, 27, 1]);
     }
 
     #[test]
