@@ -29,7 +29,7 @@ fn records_of_a_pipe_are_queried_and_rows_are_objects() {
         json!([{"TaskDefinitionFamily": "job", "cpu": 50, "n": 1}, {"TaskDefinitionFamily": "web", "cpu": 20.25, "n": 2}])
     );
     assert_eq!(
-        rows("stats count(*) as n by bin(1h) as t | sort t"),
+        rows("stats count(*) as n by bin(5m) as t | sort t"),
         json!([{"t": "2026-10-05 12:00:00.000", "n": 2}, {"t": "2026-10-05 12:05:00.000", "n": 2}])
     );
     assert_eq!(

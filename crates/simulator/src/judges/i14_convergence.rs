@@ -63,10 +63,10 @@ pub fn judge(world: &World, roll_call: &Value) -> Vec<Violation> {
 
 /// The event that tells of it may be under way still: what muster deregisters itself may be the last that happens.
 fn left_just_now(world: &World, arn: &str) -> bool {
-    let hosts = (0..world.hosts.len()).map(|number| HostId(number as u32));
-    let left =
-        hosts.filter(|host| world.host_arn(*host) == arn).filter_map(|host| world.host(host)).map(|host| &host.said);
-    left.last().is_some_and(|said| said.status == HostStatus::Inactive && world.now.since(said.updated_at) < LATE_MS)
+    let hosts = (0..world.hosts.len()).rev().map(|number| HostId(number as u32));
+    let mut left = hosts.filter(|host| world.host_arn(*host) == arn).filter_map(|host| world.host(host));
+    left.next()
+        .is_some_and(|host| host.said.status == HostStatus::Inactive && world.now.since(host.said.updated_at) < LATE_MS)
 }
 
 fn judge_host(world: &World, id: HostId, view: &Value) -> Vec<String> {
