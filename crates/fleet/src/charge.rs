@@ -88,17 +88,15 @@ impl Fleet {
         self.repairs.leadership.charge
     }
 
-    /// How long ago this muster took over from another, if that may have begun with hosts within the last hour.
-    pub(crate) fn took_over_ms_ago(&self) -> Option<Millis> {
+    /// How long ago this muster took over from another, if that was within this time.
+    pub(crate) fn took_over_within(&self, ms: Millis) -> Option<Millis> {
         let ago = self.now - self.repairs.leadership.took_over_at?;
-        (ago < HOUR_MS).then_some(ago)
+        (ago < ms).then_some(ago)
     }
 
-    /// As [`took_over_ms_ago`](Self::took_over_ms_ago), if what the other began may be under way still: until a machine that it
-    /// ended would be late in being replaced.
-    pub(crate) fn anothers_acts_ms_ago(&self) -> Option<Millis> {
-        let late_ms = i64::from(self.policy.replacement.arrival_secs) * 1000;
-        self.took_over_ms_ago().filter(|ago| *ago < late_ms.max(OTHERS_ACTS_MS))
+    /// For so long what another muster began may be under way: until a machine that it ended would be late in being replaced.
+    pub(crate) fn others_acts_ms(&self) -> Millis {
+        OTHERS_ACTS_MS.max(i64::from(self.policy.replacement.arrival_secs) * 1000)
     }
 }
 
@@ -113,7 +111,7 @@ mod tests {
             let charge = epoch.map_or(Charge::Anothers, |epoch| Charge::Ours { epoch });
             step(&mut fleet, "2026-10-02T00:00:00Z".parse().unwrap(), &Input::Leading(charge));
         }
-        fleet.took_over_ms_ago().is_some()
+        fleet.took_over_within(HOUR_MS).is_some()
     }
 
     #[test]

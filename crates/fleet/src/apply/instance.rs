@@ -37,7 +37,7 @@ impl Fleet {
                 None => return,
             },
         };
-        if fact.status != InstanceStatus::Inactive && self.may_be_forgotten(slot, road) {
+        if fact.status != InstanceStatus::Inactive && self.looks_up_first(slot, road) {
             return;
         }
         let Some(host) = self.hosts.get(slot) else { return };
@@ -92,9 +92,9 @@ impl Fleet {
             || cluster.is_some_and(|cluster| at + LATE_MS < cluster.looked_at)
     }
 
-    /// Whether an event about a stranger may speak of a host that has left and is forgotten: it is looked up, and until then it
-    /// is known by hearsay.
-    fn may_be_forgotten(&mut self, slot: Slot, road: Road) -> bool {
+    /// Whether an event about a stranger is not believed yet, since the host may have left and been forgotten: it is looked up, and
+    /// known by hearsay until then.
+    fn looks_up_first(&mut self, slot: Slot, road: Road) -> bool {
         if road.is_look() || !self.departed_hosts.may_have_forgotten(road.at) {
             return false;
         }

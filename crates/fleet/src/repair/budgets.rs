@@ -55,7 +55,7 @@ impl Fleet {
                     })
                 };
                 let at_once = budget.at_once.and_then(|limit| {
-                    if let Some(ago) = self.anothers_acts_ms_ago() {
+                    if let Some(ago) = self.took_over_within(self.others_acts_ms()) {
                         return Some(format!(
                             "another muster was in charge until {} ago, and what it began is not known here and may be under \
                              way: budgets wait until that must be over",
@@ -66,7 +66,7 @@ impl Fleet {
                 });
                 at_once.or_else(|| {
                     let limit = budget.per_hour?;
-                    if let Some(ago) = self.took_over_ms_ago() {
+                    if let Some(ago) = self.took_over_within(HOUR_MS) {
                         return Some(format!(
                             "another muster was in charge until {} ago, and what it began within the last hour is not known \
                              here: budgets that count by the hour wait until an hour is over",
